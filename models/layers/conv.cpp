@@ -1,0 +1,34 @@
+#include "models/layers/conv.h"
+
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/conv3d.h>
+
+namespace keyflow::layers {
+
+using weights::Init;
+
+Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options) : options_(options) {
+  const int64_t k = options.kernel, fan_in = in * k * k;
+  const at::ScalarType compute = w.compute().conv2d;
+  weight_ = Weight(w.tensor("weight", {out, in, k, k}, Init::fan_in, fan_in), compute);
+  if (options.bias == Bias::yes) bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, fan_in), compute);
+}
+
+at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  return at::conv2d(x.to(weight_.compute()), weight_.get(), bias_.defined() ? bias_.get() : at::Tensor(),
+                    options_.stride, options_.padding);
+}
+
+Conv3d::Conv3d(const weights::Scope& w, int64_t in, int64_t out, const Conv3dOptions& options) : options_(options) {
+  const auto [kt, kh, kw] = options.kernel;
+  const int64_t fan_in = in * kt * kh * kw;
+  const at::ScalarType compute = w.compute().conv3d;
+  weight_ = Weight(w.tensor("weight", {out, in, kt, kh, kw}, Init::fan_in, fan_in), compute);
+  bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, fan_in), compute);
+}
+
+at::Tensor Conv3d::operator()(const at::Tensor& x) const {
+  return at::conv3d(x.to(weight_.compute()), weight_.get(), bias_.get(), options_.stride, options_.padding);
+}
+
+}  // namespace keyflow::layers

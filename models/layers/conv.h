@@ -1,0 +1,42 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <array>
+
+#include "models/layers/linear.h"
+#include "weights/scope.h"
+
+namespace keyflow::layers {
+
+/// 2-D convolution in compute().conv2d; "weight" [out, in, k, k], "bias" [out].
+struct Conv2dOptions {
+  int64_t kernel = 3, stride = 1, padding = 0;
+  Bias bias = Bias::yes;
+};
+class Conv2d {
+ public:
+  Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options);
+  /// x [B, C, H, W]; return [B, out, H', W']
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  Weight weight_, bias_;
+  Conv2dOptions options_;
+};
+
+/// 3-D convolution in compute().conv3d; "weight" [out, in, kt, kh, kw], "bias" [out].
+struct Conv3dOptions {
+  std::array<int64_t, 3> kernel{3, 3, 3}, stride{1, 1, 1}, padding{0, 0, 0};
+};
+class Conv3d {
+ public:
+  Conv3d(const weights::Scope& w, int64_t in, int64_t out, const Conv3dOptions& options);
+  /// x [B, C, T, H, W]; return [B, out, T', H', W']
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  Weight weight_, bias_;
+  Conv3dOptions options_;
+};
+
+}  // namespace keyflow::layers

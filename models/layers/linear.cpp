@@ -1,0 +1,31 @@
+#include "models/layers/linear.h"
+
+#include <ATen/ops/linear.h>
+
+namespace keyflow::layers {
+
+using weights::Init;
+
+Weight::Weight(at::Tensor stored, at::ScalarType compute) : stored_(std::move(stored)), compute_(compute) {
+  const bool frozen = !stored_.requires_grad() && !stored_.is_meta();
+  const auto stored_size = static_cast<size_t>(stored_.element_size());
+  if (frozen && c10::elementSize(compute) <= stored_size) stored_ = stored_.to(compute);
+}
+
+Linear::Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias, at::ScalarType compute)
+    : weight_(w.tensor("weight", {out, in}, Init::fan_in, in), compute) {
+  if (bias == Bias::yes) bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, in), compute);
+}
+
+Linear::Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias)
+    : Linear(w, in, out, bias, w.compute().linear) {}
+
+Linear Linear::fp32(const weights::Scope& w, int64_t in, int64_t out, Bias bias) {
+  return Linear(w, in, out, bias, at::kFloat);
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return at::linear(x.to(weight_.compute()), weight_.get(), bias_.defined() ? bias_.get() : at::Tensor());
+}
+
+}  // namespace keyflow::layers

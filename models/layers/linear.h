@@ -1,0 +1,41 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include "weights/scope.h"
+
+namespace keyflow::layers {
+
+enum class Bias { yes, no };
+
+/// A weight in the type its kernel computes in. A frozen weight is converted once where that takes no more room than
+/// the file's type (fp32 file, bf16 kernel); a wider kernel type is unpacked on each use, so that a bf16 checkpoint stays
+/// mapped; a weight being trained is converted on each use, so that gradients reach it.
+class Weight {
+ public:
+  Weight() = default;
+  Weight(at::Tensor stored, at::ScalarType compute);
+  at::Tensor get() const { return stored_.scalar_type() == compute_ ? stored_ : stored_.to(compute_); }
+  bool defined() const { return stored_.defined(); }
+  at::ScalarType compute() const { return compute_; }
+
+ private:
+  at::Tensor stored_;
+  at::ScalarType compute_ = at::kFloat;
+};
+
+/// y = x Wᵀ + b, in compute().linear. Weights "weight" [out, in] and "bias" [out].
+class Linear {
+ public:
+  Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias = Bias::yes);
+  /// As above, but in float32 whatever compute() says (time embeddings, modulation, heads).
+  static Linear fp32(const weights::Scope& w, int64_t in, int64_t out, Bias bias = Bias::yes);
+
+  /// x [..., in], any float; return [..., out] in the layer's compute type
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias, at::ScalarType compute);
+  Weight weight_, bias_;
+};
+
+}  // namespace keyflow::layers

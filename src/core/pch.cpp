@@ -1,0 +1,1 @@
+// Compiles core/pch.h for every other target.
