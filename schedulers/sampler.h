@@ -1,0 +1,114 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schedulers/flow_schedule.h"
+#include "schedulers/schedule.h"
+
+namespace keyflow::schedulers {
+
+/// The clean sample that the guided model expects behind x, which stands at sigmas[step]; the model's own time is
+/// timesteps[step]. Heun also asks for step + 1. Takes and gives float32 of one shape.
+using Denoiser = std::function<at::Tensor(const at::Tensor& x, int64_t step)>;
+
+/// Standard normal noise for a step, shaped as the latents; the same numbers whenever the same step is asked for.
+using StepNoise = std::function<at::Tensor(int64_t step)>;
+
+/// All that a run needs to go on exactly: saved and given back, the rest of the run is the same bit for bit.
+struct SamplerState {
+  int64_t step = 0;                 ///< steps done, which is also the index of the next one
+  at::Tensor latents;               ///< float32
+  std::vector<at::Tensor> history;  ///< what the sampler remembers, in an order of its own; shaped as the latents
+};
+
+/// Called after every step with the state that the next step starts from and the step's denoised estimate. The tensors
+/// are never written to later: keeping them needs no copy. May throw to end the run.
+using StepCallback = std::function<void(const SamplerState& state, const at::Tensor& denoised)>;
+
+/// The two choices of B(h) in UniPC.
+enum class UniPcVariant { bh1, bh2 };
+
+/// How the second-order term of DPM++ 2M is weighted.
+enum class DpmVariant { midpoint, heun };
+
+/// What a sampler may need besides model, sample and schedule; each reads only its own fields.
+struct SamplerOptions {
+  int64_t order = 2;                       ///< unipc: 1 .. 5
+  UniPcVariant unipc = UniPcVariant::bh2;  ///< unipc
+  std::vector<int64_t> disable_corrector;  ///< unipc: steps after which the corrector is left out
+  DpmVariant dpm = DpmVariant::midpoint;   ///< dpm++2m, dpm++2m_sde
+  double eta = 1.0;                        ///< dpm++2m_sde: share of fresh noise, 0 = none; [0, 1]
+  StepNoise noise;                         ///< stochastic samplers need it
+  StepCallback on_step;                    ///< may be empty
+  std::optional<SamplerState> resume;      ///< go on from here; then `x` is not read
+};
+
+/// A sampler takes x at sigmas[0] to the end of the schedule. It keeps nothing after the call.
+///
+/// denoise  see Denoiser
+/// x        the noised sample, float32 [B, ...]
+/// return   the sample at the last sigma, float32
+/// throws Error::usage for options out of range, Error::shape for a denoiser or a saved state of another shape
+using Sampler = at::Tensor (*)(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                               const SamplerOptions& options);
+
+/// Euler's method on the probability-flow ODE; on the flow path x + (sigma' - sigma) v, on vp the same as DDIM.
+/// source Karras et al. (2206.00364) alg. 1 without churn; Song et al. (2010.02502) eq. 12 with sigma = 0
+at::Tensor sample_euler(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                        const SamplerOptions& options = {});
+
+/// Heun's second-order method: two evaluations a step, one on the last.
+/// source Karras et al. (2206.00364) alg. 1; diffusers 0.42.1 scheduling_flow_match_heun_discrete.py
+at::Tensor sample_heun(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                       const SamplerOptions& options = {});
+
+/// UniPC with predictor and corrector in the denoised sample, warming up from order 1 and ending at it.
+/// source Zhao et al. (2302.04867) alg. 5-8; Wan2.1 wan/utils/fm_solvers_unipc.py@9737cba
+at::Tensor sample_unipc(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                        const SamplerOptions& options = {});
+
+/// DPM-Solver++ (2M).
+/// source Lu et al. (2211.01095) alg. 2; Wan2.1 wan/utils/fm_solvers.py@9737cba
+at::Tensor sample_dpmpp_2m(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                           const SamplerOptions& options = {});
+
+/// DPM-Solver++ (2M) with fresh noise in every step.
+/// source Lu et al. (2211.01095) app. SDE-DPM-Solver++(2M); diffusers 0.42.1 scheduling_dpmsolver_multistep.py
+at::Tensor sample_dpmpp_2m_sde(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                               const SamplerOptions& options = {});
+
+/// Jumps to the denoised sample and adds fresh noise of the next level, as distilled consistency models want it.
+/// source diffusers 0.42.1 scheduling_flow_match_euler_discrete.py (stochastic_sampling)
+at::Tensor sample_lcm(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                      const SamplerOptions& options = {});
+
+/// One line of the table of samplers.
+struct SamplerEntry {
+  std::string_view name;
+  Sampler run;
+  FlowKind flow_kind;  ///< the list it is used with when nobody says otherwise
+  bool stochastic;     ///< needs SamplerOptions::noise
+  std::string_view about;
+};
+
+/// The sampler of that name: unipc, euler, dpm++2m, heun, dpm++2m_sde, lcm, ... ; an unknown name throws Error::usage
+/// with the nearest one.
+const SamplerEntry& find_sampler(std::string_view name);
+std::vector<std::string> sampler_names();
+
+/// Noise of a batch with one torch CPU generator per sample: its first draw is initial_noise, draw 2 belongs to step
+/// 0, draw 3 to step 1 and so on. A sample's noise depends neither on its place in the batch nor on where a run was
+/// resumed, and for one sample it is what diffusers draws from torch.Generator("cpu").manual_seed(seed).
+///
+/// seeds   [B]
+/// shape   of one sample, without B; return [B, shape...], float32 on the CPU
+at::Tensor initial_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape);
+StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape);
+
+}  // namespace keyflow::schedulers
