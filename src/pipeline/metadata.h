@@ -1,0 +1,18 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "pipeline/render.h"
+
+namespace keyflow::pipeline {
+
+/// The text put into every output: effective settings, model and picture hashes, program revision. It holds no clock,
+/// no host, no duration and no absolute path, so that the same settings give the same bytes.
+std::string metadata_text(const RenderPlan& plan);
+
+/// The settings an output was made with. Pictures and parts are looked for under the recorded name, first from the
+/// current folder, then beside `file`; their hashes must agree when the render is planned.
+/// Throws Error::config for a file without settings, an unknown key or a value out of range.
+RenderSettings settings_from_metadata(const std::filesystem::path& file);
+
+}  // namespace keyflow::pipeline

@@ -1,0 +1,106 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace keyflow::pipeline {
+
+/// A picture pinned to a frame. Frame -1 is the last one.
+struct Keyframe {
+  int64_t frame = 0;
+  std::filesystem::path picture;
+  std::string name;  ///< how metadata calls the picture; "" stands for the path if that is relative, else its last part
+  bool operator==(const Keyframe&) const = default;
+};
+
+/// Who gave a setting its value, weakest first.
+enum class Origin { builtin, model, file, metadata, command_line };
+std::string_view name_of(Origin origin);
+
+/// The limits of a number; a text field lists its allowed words, or nothing when any text will do.
+struct Range {
+  double least = 0, most = 0;
+};
+using Words = std::vector<std::string>;
+
+/// Everything that decides the bytes of a render. Zero, "" and "auto" mean "as the model's preset or the machine says";
+/// plan_render() replaces them by the value used, so that the effective settings are complete.
+struct RenderSettings {
+  std::string model = "mini";                                            ///< "mini", or a folder or file
+  std::string transformer, text_encoder, tokenizer, vae, image_encoder;  ///< parts that replace the model's own
+  std::string prompt, negative;
+  std::vector<Keyframe> keyframes;
+  int64_t width = 0, height = 0;  ///< pixels; 0: the model's area in the first picture's aspect
+  int64_t frames = 0;
+  double fps = 0;
+  int64_t steps = 0;
+  std::string sampler = "auto";
+  std::string conventions = "official";  ///< whose sigma lists, picture resize and CLIP preprocessing
+  double shift = 0;
+  double guidance_scale = 0;
+  uint64_t seed = 42;
+  std::string dtype = "auto";   ///< text of core/compute.h; "auto" probes the machine
+  std::string tiling = "auto";  ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
+  bool color_match = false;     ///< moves each channel's mean and deviation of the video onto the keyframes'
+  int64_t crf = 18;             ///< quality of a video file, 0 best
+
+  /// Who set what; absent means Origin::builtin.
+  std::map<std::string, Origin> origins;
+
+  /// The one list of fields: visitor(name, member, limits, meaning).
+  template <class Self, class Visitor>
+  static void visit(Self& self, Visitor&& visitor) {
+    const Words any;
+    visitor("model", self.model, any, "model: mini, a folder or a file");
+    visitor("transformer", self.transformer, any, "file of the denoising transformer");
+    visitor("text_encoder", self.text_encoder, any, "file or folder of the text encoder");
+    visitor("tokenizer", self.tokenizer, any, "spiece.model, tokenizer.json or the folder of one");
+    visitor("vae", self.vae, any, "file or folder of the VAE");
+    visitor("image_encoder", self.image_encoder, any, "file or folder of the picture encoder");
+    visitor("prompt", self.prompt, any, "what the video shows");
+    visitor("negative", self.negative, any, "what it shall not show");
+    visitor("keyframes", self.keyframes, any, "pictures pinned to frames");
+    visitor("width", self.width, Range{0, 65535}, "frame width in pixels");
+    visitor("height", self.height, Range{0, 65535}, "frame height in pixels");
+    visitor("frames", self.frames, Range{0, 1e9}, "number of frames");
+    visitor("fps", self.fps, Range{0, 1000}, "frames per second");
+    visitor("steps", self.steps, Range{0, 10000}, "sampling steps");
+    visitor("sampler", self.sampler, any, "sampler: auto or a name of keyflow sigmas --help");
+    visitor("conventions", self.conventions, Words{"official", "diffusers"}, "whose sigma lists and preprocessing");
+    visitor("shift", self.shift, Range{0, 1000}, "timestep shift of the schedule");
+    visitor("guidance_scale", self.guidance_scale, Range{0, 1000}, "strength of the prompt; 1 switches guidance off");
+    visitor("seed", self.seed, Range{0, 18446744073709551615.0}, "seed of the noise");
+    visitor("dtype", self.dtype, any, "arithmetic: auto, fp32, bf16, fp16 or CLASS=TYPE pairs");
+    visitor("tiling", self.tiling, any, "VAE tiles: auto, off or a size in pixels");
+    visitor("color_match", self.color_match, any, "match the colours of the video to the keyframes");
+    visitor("crf", self.crf, Range{0, 63}, "quality of a video file, 0 best");
+  }
+};
+
+/// One line of --print-config.
+struct SettingLine {
+  std::string name, value;
+  Origin origin;
+};
+std::vector<SettingLine> describe(const RenderSettings& settings);
+
+/// Sets one field from text, the whole of it, in its range: "50" for steps, "8=mid.png" to append a keyframe.
+/// `shown_as` is the name used in errors ("--steps"). Throws Error::usage: field, value, expected form.
+void assign(RenderSettings& settings, const std::string& field, std::string_view text, Origin origin,
+            const std::string& shown_as);
+
+/// Sets the fields of a JSON object; a key that is no field, a wrong type or a value out of range throws Error::config
+/// with `where` and the nearest field name. Fields already set by a stronger origin keep their value.
+void apply_json(RenderSettings& settings, const nlohmann::json& object, Origin origin, const std::string& where);
+
+/// All fields, for apply_json; pictures and parts by their paths.
+nlohmann::json to_json(const RenderSettings& settings);
+
+/// The names of all fields.
+std::vector<std::string> setting_names();
+
+}  // namespace keyflow::pipeline
