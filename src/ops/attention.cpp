@@ -1,0 +1,48 @@
+#include "ops/attention.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+
+#include "core/shape.h"
+
+namespace keyflow::ops {
+namespace {
+
+void check(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  const auto [B, N, L, D] = dims<4>(q, "q");
+  require_shape(k, {B, N, -1, D}, "k");
+  require_shape(v, k.sizes(), "v");
+}
+
+}  // namespace
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionOptions& options) {
+  check(q, k, v);
+  std::optional<at::Tensor> bias;
+  if (options.bias.defined()) bias = options.bias.to(options.type);
+  return at::scaled_dot_product_attention(q.to(options.type), k.to(options.type), v.to(options.type), bias,
+                                          /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);
+}
+
+at::Tensor attention_plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const AttentionOptions& options) {
+  check(q, k, v);
+  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
+  at::Tensor scores = at::matmul(q.to(options.type), k.to(options.type).transpose(2, 3)).to(at::kFloat) * scale;
+  if (options.bias.defined()) scores = scores + options.bias.to(at::kFloat);       // [B, N, L, M]
+  return at::matmul(at::softmax(scores, 3).to(options.type), v.to(options.type));  // [B, N, L, D]
+}
+
+at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
+  const auto [B, L, C] = dims<3>(x, "x");
+  require(heads > 0 && C % heads == 0, ErrorKind::shape, "x: ", C, " channels do not split into ", heads, " heads");
+  return x.view({B, L, heads, C / heads}).transpose(1, 2);  // [B, N, L, D]
+}
+
+at::Tensor merge_heads(const at::Tensor& x) {
+  return x.transpose(1, 2).flatten(2);  // [B, L, N*D]
+}
+
+}  // namespace keyflow::ops
