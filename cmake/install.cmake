@@ -38,5 +38,5 @@ configure_package_config_file(cmake/keyflow-config.cmake.in ${CMAKE_BINARY_DIR}/
   INSTALL_DESTINATION ${package})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/keyflow-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/keyflow-config.cmake ${CMAKE_BINARY_DIR}/keyflow-config-version.cmake
-  DESTINATION ${package})
+  cmake/libtorch.cmake DESTINATION ${package})
 install(EXPORT keyflow-targets NAMESPACE keyflow:: DESTINATION ${package})

@@ -1,17 +1,33 @@
-# Finds libtorch: LIBTORCH (a prefix with share/cmake/Torch), then CMAKE_PREFIX_PATH, then the wheel that `make` puts into
-# .venv. Gives the target `torch` and TORCH_INCLUDE_DIRS.
-set(LIBTORCH "" CACHE PATH "libtorch prefix; empty: CMAKE_PREFIX_PATH, then .venv")
-file(GLOB wheel ${PROJECT_SOURCE_DIR}/.venv/lib/python*/site-packages/torch)
-# Its package warns about a profiler library that the CPU wheel rightly lacks.
-set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
+# Finds libtorch: LIBTORCH (a prefix with share/cmake/Torch), then CMAKE_PREFIX_PATH, then KEYFLOW_TORCH_HINTS. Gives the
+# target `torch` and TORCH_INCLUDE_DIRS. Used by the build and by the installed package.
+set(LIBTORCH "" CACHE PATH "libtorch prefix; empty: CMAKE_PREFIX_PATH, then the usual places")
+set(suffixes share/cmake/Torch lib/cmake/Torch Torch)
 if(LIBTORCH)
-  find_package(Torch QUIET PATHS ${LIBTORCH} NO_DEFAULT_PATH)
+  find_path(TORCH_PACKAGE TorchConfig.cmake PATHS ${LIBTORCH} PATH_SUFFIXES ${suffixes} NO_DEFAULT_PATH)
 else()
-  find_package(Torch QUIET HINTS ${wheel})
+  find_path(TORCH_PACKAGE TorchConfig.cmake HINTS ${Torch_DIR} ${KEYFLOW_TORCH_HINTS} PATH_SUFFIXES ${suffixes})
 endif()
-unset(CMAKE_MESSAGE_LOG_LEVEL)
-if(NOT Torch_FOUND)
+mark_as_advanced(TORCH_PACKAGE)
+if(NOT TORCH_PACKAGE)
   message(FATAL_ERROR "no libtorch: give -DLIBTORCH=<prefix with share/cmake/Torch>, or run `make setup` once, which "
-    "puts the CPU wheel into .venv")
+    "puts the wheel into .venv")
 endif()
-message(STATUS "libtorch: ${TORCH_INSTALL_PREFIX}")
+
+get_filename_component(torch_prefix ${TORCH_PACKAGE}/../../.. ABSOLUTE)
+find_program(NVCC nvcc PATHS /usr/local/cuda/bin)
+mark_as_advanced(NVCC)
+if(EXISTS ${torch_prefix}/lib/libtorch_cuda.so AND NOT NVCC)
+  # The package of a CUDA build insists on the CUDA compiler, which nothing here needs: name its libraries ourselves.
+  set(TORCH_INCLUDE_DIRS ${torch_prefix}/include ${torch_prefix}/include/torch/csrc/api/include)
+  add_library(torch INTERFACE IMPORTED)
+  target_include_directories(torch INTERFACE ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(torch INTERFACE -Wl,--no-as-needed ${torch_prefix}/lib/libtorch.so
+    ${torch_prefix}/lib/libtorch_cpu.so ${torch_prefix}/lib/libtorch_cuda.so -Wl,--as-needed
+    ${torch_prefix}/lib/libc10.so)
+else()
+  # It warns about a profiler library that the CPU wheel rightly lacks.
+  set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
+  find_package(Torch QUIET REQUIRED PATHS ${TORCH_PACKAGE} NO_DEFAULT_PATH)
+  unset(CMAKE_MESSAGE_LOG_LEVEL)
+endif()
+message(STATUS "libtorch: ${torch_prefix}")
