@@ -31,7 +31,7 @@ CONFIGURE := cmake -G Ninja -S . -DLIBTORCH=$(GIVEN)
 SOURCES := $(shell find CMakeLists.txt cmake src models schedulers weights apps configs -name .git -prune -o \
   \( -name '*.cpp' -o -name '*.h' -o -name '*.txt' -o -name '*.cmake' -o -name '*.in' \) -print 2>/dev/null)
 
-.PHONY: help setup demo program test asan bench format format-check tidy install clean
+.PHONY: FORCE help setup demo program test asan bench format format-check tidy install clean
 .DELETE_ON_ERROR:
 
 help:
@@ -54,7 +54,7 @@ test: $(BUILD)/build.ninja $(REFERENCE_STAMP) $(STAMPS)/packages-format
 	OMP_NUM_THREADS=1 ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure $(CTEST)
 
 ## make asan            the unit tests under the address and undefined-behaviour sanitizers
-asan: setup
+asan: setup $(STAMPS)/libtorch
 	$(CONFIGURE) -B build-asan -DKEYFLOW_ASAN=ON -DKEYFLOW_BENCH=OFF
 	cmake --build build-asan -j $(JOBS) --target unit_tests
 	OMP_NUM_THREADS=1 ctest --test-dir build-asan -j $(JOBS) --output-on-failure -L '^unit$$' $(CTEST)
@@ -71,7 +71,7 @@ format-check: $(STAMPS)/packages-format
 	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run -Werror
 
 ## make tidy            clang-tidy every file, or TIDY="a.cpp b.cpp"
-tidy: setup $(STAMPS)/packages-tidy
+tidy: setup $(STAMPS)/libtorch $(STAMPS)/packages-tidy
 	$(CONFIGURE) -B build-tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DCCACHE=
 	tests/style/tidy.sh build-tidy $(TIDY)
 
@@ -88,9 +88,15 @@ $(BUILD)/keyflow: $(BUILD)/build.ninja $(SOURCES)
 	cmake --build $(BUILD) -j $(JOBS) --target keyflow
 	@touch $@
 
-$(BUILD)/build.ninja: $(STAMPS)/packages $(NEEDS_TORCH)
+$(BUILD)/build.ninja: $(STAMPS)/packages $(STAMPS)/libtorch $(NEEDS_TORCH)
 	$(CONFIGURE) -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
 	@touch $@
+
+# Another libtorch than last time: what CMake remembers of the old one goes.
+$(STAMPS)/libtorch: FORCE
+	@mkdir -p $(STAMPS)
+	@echo '$(GIVEN)' | cmp -s - $@ || { echo '$(GIVEN)' > $@; rm -f build*/CMakeCache.txt; }
+FORCE:
 
 $(STAMPS)/packages: Makefile
 	@cmake/packages.sh $(PACKAGES)
