@@ -1,0 +1,20 @@
+#pragma once
+#include "apps/command.h"
+
+// One function per file of this folder: the command as the help shows it, and what it does.
+namespace keyflow::apps {
+
+Command video_command();
+Command image_command();
+Command interpolate_command();
+Command inspect_command();
+Command encode_command();
+Command decode_command();
+Command tokenize_command();
+Command sigmas_command();
+Command completion_command();
+
+/// Every command, in the order of the help page. To add one: its file, its line above, its line in commands.cpp.
+std::vector<Command> all_commands();
+
+}  // namespace keyflow::apps
