@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 
 # The one list of Debian packages; CI and a stranger's machine install what is missing of it.
 PACKAGES := g++ cmake ninja-build ccache pkg-config python3 python3-venv \
-  libsentencepiece-dev libstb-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev \
+  libsentencepiece-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
   libpng-dev libjpeg-dev libwebp-dev zlib1g-dev libutf8proc-dev \
   nlohmann-json3-dev libcli11-dev libsqlite3-dev libspdlog-dev libgtest-dev libbenchmark-dev
 PACKAGES_FORMAT := clang-format

@@ -14,4 +14,7 @@ inline constexpr size_t kMaxSettingsBytes = size_t{1} << 20;
 /// throws  Error::io: no such text, larger than kMaxSettingsBytes, not a file of these kinds, damaged
 std::string read_settings(const std::filesystem::path& path);
 
+/// Throws Error::io when the settings are larger than kMaxSettingsBytes.
+void require_settings_size(const std::string& settings_json, const std::string& where);
+
 }  // namespace keyflow::media

@@ -8,6 +8,8 @@
 
 namespace keyflow::media {
 
+inline constexpr double kMaxFps = 1000;
+
 /// Frames of a video, one after the other.
 class VideoReader {
  public:
@@ -15,7 +17,7 @@ class VideoReader {
 
   virtual int64_t width() const = 0;
   virtual int64_t height() const = 0;
-  virtual double fps() const = 0;  ///< average frames a second, above 0 and at most 1000
+  virtual double fps() const = 0;  ///< average frames a second, above 0 and at most kMaxFps
 
   /// The next frame, [3, H, W] uint8, or nothing after the last one. A display rotation by quarter turns is applied,
   /// alpha is composited on white, colours follow the file's tags (BT.601 where there are none, as swscale does).
