@@ -13,7 +13,7 @@ namespace keyflow::text {
 /// A prompt as a text encoder takes it.
 struct Tokens {
   std::vector<int64_t> ids;
-  std::vector<std::string> pieces;  ///< the vocabulary's spelling of each id
+  std::vector<std::string> pieces;  ///< each id as the vocabulary spells it, an unknown one as the text does
   std::string lost;                 ///< the end of the text that the limit cut off, "" if none
 };
 

@@ -16,6 +16,8 @@ bool is_white_space(char32_t c);
 /// \s and str.isspace of Python: White_Space and the four information separators.
 bool is_python_space(char32_t c);
 
+int combining_class(char32_t c);
+
 std::u32string nfc(std::u32string_view text);
 std::u32string nfkc(std::u32string_view text);
 
