@@ -13,9 +13,14 @@ InitSource::InitSource(uint64_t seed, at::Device device)
 at::Tensor InitSource::get(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) {
   at::Tensor value = at::zeros(shape, at::kFloat);
   switch (init) {
-    case Init::zeros: break;
-    case Init::ones: value = at::ones(shape, at::kFloat); break;
-    case Init::normal_02: value.normal_(0, 0.02, generator_); break;
+    case Init::zeros:
+      break;
+    case Init::ones:
+      value = at::ones(shape, at::kFloat);
+      break;
+    case Init::normal_02:
+      value.normal_(0, 0.02, generator_);
+      break;
     case Init::fan_in: {
       const double bound = fan_in > 0 ? 1 / std::sqrt(static_cast<double>(fan_in)) : 0;
       value.uniform_(-bound, bound, generator_);

@@ -70,8 +70,7 @@ Plan::Report Plan::compare(const std::vector<TensorInfo>& file, const Rename& re
       report.shape.push_back(printable(info.name) + ": model " + shape_text(info.shape) + ", file " +
                              shape_text(found->second->shape));
     } else if (!c10::isFloatingType(found->second->dtype)) {
-      report.shape.push_back(printable(info.name) + ": model floating point, file " +
-                             dtype_name(found->second->dtype));
+      report.shape.push_back(printable(info.name) + ": model floating point, file " + dtype_name(found->second->dtype));
     }
   }
   std::vector<const TensorInfo*> unexpected;
@@ -82,10 +81,12 @@ Plan::Report Plan::compare(const std::vector<TensorInfo>& file, const Rename& re
   }
   const bool guess = missing.size() <= kGuessLimit && unexpected.size() <= kGuessLimit;
   for (const auto* info : missing) {
-    report.missing.push_back(with_guess(line(info->name, info->shape), guess ? nearest(info->name, unexpected_names) : ""));
+    report.missing.push_back(
+        with_guess(line(info->name, info->shape), guess ? nearest(info->name, unexpected_names) : ""));
   }
   for (const auto* info : unexpected) {
-    report.unexpected.push_back(with_guess(line(info->name, info->shape), guess ? nearest(info->name, missing_names) : ""));
+    report.unexpected.push_back(
+        with_guess(line(info->name, info->shape), guess ? nearest(info->name, missing_names) : ""));
   }
   return report;
 }
@@ -98,10 +99,11 @@ void Plan::require_match(const TensorFile& file, const std::string& what, const 
   add_section(items, "missing   ", report.missing);
   add_section(items, "unexpected", report.unexpected);
   add_section(items, "shape     ", report.shape);
-  throw Error(ErrorKind::weights,
-              c10::str(printable(file.path().string(), 400), " does not fit ", what, "; ", report.missing.size(),
-                       " missing, ", report.unexpected.size(), " unexpected, ", report.shape.size(), " of another shape"),
-              items);
+  throw Error(
+      ErrorKind::weights,
+      c10::str(printable(file.path().string(), 400), " does not fit ", what, "; ", report.missing.size(), " missing, ",
+               report.unexpected.size(), " unexpected, ", report.shape.size(), " of another shape"),
+      items);
 }
 
 FileSource::FileSource(std::shared_ptr<const TensorFile> file, Rename rename, at::Device device)

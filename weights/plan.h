@@ -36,7 +36,8 @@ class Plan final : public Source {
     bool matches() const { return missing.empty() && unexpected.empty() && shape.empty(); }
   };
   /// Shapes that differ only by dimensions of size one count as equal.
-  Report compare(const std::vector<TensorInfo>& file, const Rename& rename = same_name, const Ignore& ignore = {}) const;
+  Report compare(const std::vector<TensorInfo>& file, const Rename& rename = same_name,
+                 const Ignore& ignore = {}) const;
   /// Throws one Error::weights with all three lists. `what` is "models/wan with configs/wan/t2v_14b.json".
   void require_match(const TensorFile& file, const std::string& what, const Rename& rename = same_name,
                      const Ignore& ignore = {}) const;

@@ -22,7 +22,8 @@ enum class Init {
 class Source {
  public:
   virtual ~Source() = default;
-  /// The tensor called `name`, of exactly this shape. `fan_in` is the number of inputs of one output (for Init::fan_in).
+  /// The tensor called `name`, of exactly this shape. `fan_in` is the number of inputs of one output (for
+  /// Init::fan_in).
   virtual at::Tensor get(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) = 0;
 };
 

@@ -7,9 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "core/files.h"
 #include "weights/tensor_info.h"
 
 namespace keyflow::weights {
+
+/// One file of a checkpoint: its mapping and the bytes that describe the tensors (header, pickle).
+struct FilePart {
+  std::shared_ptr<MappedFile> file;
+  uint64_t header_begin = 0, header_end = 0;
+};
 
 /// A checkpoint opened for reading: its header is parsed and checked, its data untouched.
 class TensorFile {
@@ -22,27 +29,39 @@ class TensorFile {
   const TensorInfo* find(const std::string& name) const;
   /// The `__metadata__` strings of a safetensors file, empty elsewhere.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  /// What the user named: a file, an index or a folder.
+  /// The file or the index it was read from.
   const std::filesystem::path& path() const { return path_; }
-  /// "safetensors", "sharded safetensors", "pickle"
+  /// "safetensors" or "pickle", with "sharded " before it if an index names the files
   const std::string& format() const { return format_; }
+
+  /// The files behind it, in the order of their names; for sizes and hashes.
+  const std::vector<FilePart>& parts() const { return parts_; }
 
   /// The tensor as it lies in the mapped file: no copy unless it is misaligned or not contiguous; the mapping
   /// lives as long as any tensor. Must not be written to. Throws Error::weights for an unknown name.
   virtual at::Tensor read(const std::string& name) const = 0;
 
  protected:
+  /// The entry of `name`, which lies inside tensors_; throws Error::weights.
+  const TensorInfo& at(const std::string& name) const;
+
   std::filesystem::path path_;
   std::string format_;
   std::vector<TensorInfo> tensors_;
   std::map<std::string, std::string> metadata_;
+  std::vector<FilePart> parts_;
 };
 
-/// Opens one file (safetensors, zip/pickle checkpoint), a shard index (*.index.json) or a folder that holds exactly one
-/// of them; the format is found by its first bytes, not by the name. Throws Error::weights or Error::io.
+/// Opens one file (safetensors, zip/pickle checkpoint), a shard index (*.index.json) or a folder that holds one
+/// checkpoint; the format is found by the first bytes, not by the name. Nested dicts of a pickle become dotted names, a
+/// `state_dict` and the like are opened, a lone tensor is called "tensor". In a folder an index goes before a
+/// safetensors file, that before a pickle; two of the same rank are an error.
+/// Throws Error::weights, Error::io, or Error::unsupported for a known format that cannot be read.
 std::shared_ptr<TensorFile> open_tensors(const std::filesystem::path& path);
 
-/// Writes safetensors atomically: tensors in the order given (data aligned to 8 bytes), `metadata` as `__metadata__`.
+/// Writes safetensors atomically, one tensor at a time: the header lists them in the order given, the data lies in the
+/// order of falling item size, so that every tensor is aligned. Equal arguments give equal bytes. `metadata` becomes
+/// `__metadata__`. Throws Error::io; Error::weights for names or types that the format cannot hold.
 void save_safetensors(const std::filesystem::path& path, const std::vector<std::pair<std::string, at::Tensor>>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/last_words.h"
 
 namespace keyflow {
 namespace {
@@ -40,7 +41,9 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 }  // namespace
 
 MappedFile::MappedFile(std::filesystem::path path, uint8_t* data, uint64_t size)
-    : path_(std::move(path)), data_(data), size_(size) {}
+    : path_(std::move(path)), data_(data), size_(size) {
+  if (data_) guard_mapping(data_, size_, quoted(path_));
+}
 
 std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   Descriptor file;
@@ -54,7 +57,9 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) 
 }
 
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(data_, size_);
+  if (!data_) return;
+  unguard_mapping(data_);
+  ::munmap(data_, size_);
 }
 
 std::string read_file(const std::filesystem::path& path, uint64_t limit) {
@@ -78,11 +83,13 @@ AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
   temporary_ += target.extension();
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   require(descriptor_ >= 0, ErrorKind::io, quoted(target_), ": cannot write: ", std::strerror(errno));
+  guard_temporary(temporary_.string());
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  ::close(descriptor_);
   if (!done_) ::unlink(temporary_.c_str());
+  unguard_temporary(temporary_.string());
 }
 
 void AtomicFile::write(const void* data, size_t bytes) {
@@ -98,8 +105,8 @@ void AtomicFile::write(const void* data, size_t bytes) {
 
 void AtomicFile::commit() {
   require(::fsync(descriptor_) == 0, ErrorKind::io, quoted(target_), ": fsync: ", std::strerror(errno));
-  require(::rename(temporary_.c_str(), target_.c_str()) == 0, ErrorKind::io, quoted(target_), ": rename: ",
-          std::strerror(errno));
+  require(::rename(temporary_.c_str(), target_.c_str()) == 0, ErrorKind::io, quoted(target_),
+          ": rename: ", std::strerror(errno));
   done_ = true;
   Descriptor folder{::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.value >= 0) ::fsync(folder.value);
@@ -113,7 +120,8 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
 
 void require_writable(const std::filesystem::path& path) {
   std::error_code ignored;
-  require(!std::filesystem::is_directory(path, ignored), ErrorKind::io, quoted(path), ": expected a file name, found a folder");
+  require(!std::filesystem::is_directory(path, ignored), ErrorKind::io, quoted(path),
+          ": expected a file name, found a folder");
   require(std::filesystem::is_directory(folder_of(path), ignored), ErrorKind::io, quoted(path), ": the folder ",
           quoted(folder_of(path)), " does not exist");
   AtomicFile probe(path);

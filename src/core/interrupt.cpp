@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/last_words.h"
 
 namespace keyflow {
 namespace {
@@ -11,7 +12,10 @@ namespace {
 volatile sig_atomic_t pending = 0;
 
 void on_signal(int number) {
-  if (pending != 0) ::_exit(128 + number);
+  if (pending != 0) {
+    unlink_temporaries();
+    ::_exit(128 + number);
+  }
   pending = number;
 }
 
@@ -24,6 +28,7 @@ void install_signal_handlers() {
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
+  install_bus_guard();
 }
 
 int pending_signal() { return pending; }

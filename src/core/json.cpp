@@ -95,6 +95,9 @@ class BoundedBuilder final : public nlohmann::json_sax<json> {
 json parse_json(std::string_view text, const std::string& where, ErrorKind kind, const JsonLimits& limits) {
   // nlohmann skips a byte-order mark in silence; a file that carries one is not the format it claims to be.
   require(!text.starts_with("\xEF\xBB\xBF"), kind, where, ": offset 0: expected JSON, found a byte-order mark");
+  // Nor may a NUL end the text early: nlohmann takes it for the end of input and never looks behind it.
+  const auto nul = text.find('\0');
+  require(nul == text.npos, kind, where, ": offset ", nul, ": expected JSON, found a NUL byte");
   BoundedBuilder builder(where, kind, limits);
   json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();

@@ -1,0 +1,32 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace keyflow {
+
+/// SHA-256 (FIPS 180-4) of bytes given in pieces.
+class Sha256 {
+ public:
+  void update(const void* data, size_t bytes);
+  void update(std::string_view text) { update(text.data(), text.size()); }
+  /// The eight bytes of `number`, least significant first.
+  void update_number(uint64_t number);
+  /// Ends the message; 64 lower-case hexadecimal digits. The object is spent afterwards.
+  std::string hex();
+
+ private:
+  void compress(const uint8_t* block);
+  std::array<uint32_t, 8> state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                    0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  std::array<uint8_t, 64> pending_{};
+  size_t pending_bytes_ = 0;
+  uint64_t total_bytes_ = 0;
+};
+
+/// The hash of one text.
+std::string sha256_hex(std::string_view text);
+
+}  // namespace keyflow
