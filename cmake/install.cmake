@@ -4,6 +4,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(folders GLOBAL PROPERTY KEYFLOW_LIBRARIES)
+list(REMOVE_ITEM folders keyflow_apps)
 set(objects)
 set(dependencies)
 foreach(folder ${folders})
