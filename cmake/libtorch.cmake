@@ -14,10 +14,8 @@ if(NOT TORCH_PACKAGE)
 endif()
 
 get_filename_component(torch_prefix ${TORCH_PACKAGE}/../../.. ABSOLUTE)
-find_program(NVCC nvcc PATHS /usr/local/cuda/bin)
-mark_as_advanced(NVCC)
-if(EXISTS ${torch_prefix}/lib/libtorch_cuda.so AND NOT NVCC)
-  # The package of a CUDA build insists on the CUDA compiler, which nothing here needs: name its libraries ourselves.
+if(EXISTS ${torch_prefix}/lib/libtorch_cuda.so)
+  # The package of a CUDA build insists on CUDA's compiler and headers, which nothing here needs: name its libraries.
   set(TORCH_INCLUDE_DIRS ${torch_prefix}/include ${torch_prefix}/include/torch/csrc/api/include)
   add_library(torch INTERFACE IMPORTED)
   target_include_directories(torch INTERFACE ${TORCH_INCLUDE_DIRS})
