@@ -1,0 +1,24 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+namespace keyflow::train {
+
+/// One option of a stage, for the help of whoever parses them.
+struct OptionHelp {
+  std::string name, value, help;
+};
+
+/// Options by name, without dashes, as text.
+using Options = std::map<std::string, std::string>;
+
+/// The stages of a training: "vae", "vae-quality".
+std::vector<std::string> stages();
+std::vector<OptionHelp> stage_options(const std::string& stage);
+
+/// Runs a stage; prints nothing but what `print` is given. Throws Error::usage for an unknown stage, an unknown option,
+/// a missing one or a bad value.
+void run_stage(const std::string& stage, const Options& options, void (*print)(const std::string& line));
+
+}  // namespace keyflow::train

@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+
+#include "core/compute.h"
+#include "models/wan/vae_config.h"
+
+namespace keyflow::train {
+
+struct VaeTraining {
+  std::filesystem::path data;    ///< a file of `keyflow train prepare`
+  std::filesystem::path folder;  ///< log, state and the finished vae/ go here
+  wan::VaeConfig model;
+  int64_t frames = 1;  ///< frames of each crop, 4n+1; 1 trains the spatial network alone
+  int64_t crop = 64;   ///< pixels, a multiple of 8; the full height is allowed
+  int64_t batch = 24;
+  int64_t steps = 800;  ///< of this stage
+  double peak_rate = 1e-3;
+  int64_t warm_up = 50, cool_down = 200;
+  double kl_weight = 1e-6;       ///< of the mean KL divergence per latent value, summed over channels
+  double gradient_weight = 0.5;  ///< of the L1 difference of spatial and temporal differences
+  uint64_t seed = 0;
+  int64_t log_every = 20, save_every = 200;
+  Compute compute;
+};
+
+/// Trains from folder/state.safetensors if it exists (an earlier stage or an interrupted run of this one), else from a
+/// fresh network whose temporal kernels repeat frames. Stops cleanly on a signal, with its state saved.
+void train_vae(const VaeTraining& options);
+
+/// Mean PSNR in dB of reconstructed, streamed validation clips, over all values, pixels in [0, 255].
+struct VaeQuality {
+  double psnr = 0;
+  double flicker = 0;  ///< mean |frame-to-frame change of the error| / mean |error|
+};
+VaeQuality vae_quality(const std::filesystem::path& vae_folder, const std::filesystem::path& data, int64_t clips,
+                       const Compute& compute);
+
+}  // namespace keyflow::train
