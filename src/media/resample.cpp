@@ -66,7 +66,7 @@ Axis::Axis(Kernel kernel, int64_t from, int64_t to, int64_t begin, int64_t count
 void resample_columns(const Axis& axis, const uint8_t* source, int64_t rows, int64_t stride, uint8_t* target) {
   const auto outputs = static_cast<int64_t>(axis.starts.size());
   for (int64_t y = 0; y < rows; ++y) {
-    const uint8_t* line = source + y * stride + axis.first;
+    const uint8_t* line = source + y * stride;
     for (int64_t x = 0; x < outputs; ++x) {
       const uint8_t* samples = line + axis.starts[static_cast<size_t>(x)];
       const int32_t* weights = axis.weights.data() + x * axis.taps;
@@ -77,13 +77,13 @@ void resample_columns(const Axis& axis, const uint8_t* source, int64_t rows, int
   }
 }
 
-void resample_rows(const Axis& axis, const uint8_t* source, int64_t width, uint8_t* target) {
+void resample_rows(const Axis& axis, const uint8_t* source, int64_t width, int64_t stride, uint8_t* target) {
   std::vector<int32_t> sums(static_cast<size_t>(width));
   for (size_t y = 0; y < axis.starts.size(); ++y) {
     std::fill(sums.begin(), sums.end(), 1 << (kPrecisionBits - 1));
     const int32_t* weights = axis.weights.data() + static_cast<int64_t>(y) * axis.taps;
     for (int64_t i = 0; i < axis.counts[y]; ++i) {
-      const uint8_t* line = source + (axis.starts[y] + i) * width;
+      const uint8_t* line = source + (axis.starts[y] + i) * stride;
       const int32_t weight = weights[i];
       for (int64_t x = 0; x < width; ++x) sums[static_cast<size_t>(x)] += line[x] * weight;
     }

@@ -15,14 +15,18 @@ struct Axis {
   std::vector<int64_t> counts;   ///< per output: how many inputs
   std::vector<int32_t> weights;  ///< [outputs, taps], 22-bit fixed point
 
+  Axis() = default;
+
   /// Weights of Pillow's resize from `from` to `to` samples for the outputs [begin, begin + count).
   Axis(Kernel kernel, int64_t from, int64_t to, int64_t begin, int64_t count);
 };
 
-/// Mixes rows of `stride` bytes: target row x of each of `rows` lines takes axis.weights over source columns.
+/// Horizontal pass, `source` at the axis's first input: each of `rows` lines, `stride` bytes apart, becomes a line of
+/// the axis's outputs.
 void resample_columns(const Axis& axis, const uint8_t* source, int64_t rows, int64_t stride, uint8_t* target);
 
-/// Mixes lines: target line y takes axis.weights over source lines of `width` bytes.
-void resample_rows(const Axis& axis, const uint8_t* source, int64_t width, uint8_t* target);
+/// Vertical pass, `source` at the axis's first input: lines of `width` bytes, `stride` bytes apart, become the axis's
+/// outputs, packed.
+void resample_rows(const Axis& axis, const uint8_t* source, int64_t width, int64_t stride, uint8_t* target);
 
 }  // namespace keyflow::media

@@ -18,27 +18,46 @@ struct Window {
   int64_t full_height, full_width, top, left, height, width;
 };
 
-/// Pillow's two passes over a [3, H0, W0] picture, horizontal first, each only where the side changes.
+/// The lines or columns that a pass leaves as they are: all outputs, one input each.
+Axis unchanged(int64_t begin, int64_t count) {
+  Axis axis;
+  axis.first = begin;
+  axis.inputs = count;
+  return axis;
+}
+
+/// Copies `rows` lines of `width` bytes that are `stride` bytes apart.
+void copy_lines(const uint8_t* source, int64_t rows, int64_t width, int64_t stride, uint8_t* target) {
+  for (int64_t y = 0; y < rows; ++y) std::copy_n(source + y * stride, width, target + y * width);
+}
+
+/// Pillow's two passes over a [3, H0, W0] picture, each only where the side changes. The result of the first is rounded
+/// to bytes, so their order matters: since 13.0 the vertical one comes first when the height shrinks by more than twice
+/// the pixels that the width does.
 at::Tensor resample(const at::Tensor& rgb, Kernel kernel, const Window& window) {
   const at::Tensor source = rgb.contiguous();  // [3, H0, W0]
   const int64_t H0 = source.size(1), W0 = source.size(2), H = window.height, W = window.width;
-  const Axis rows(kernel, H0, window.full_height, window.top, H);
-  const Axis columns(kernel, W0, window.full_width, window.left, W);
-  const bool rows_change = window.full_height != H0, columns_change = window.full_width != W0;
-  const int64_t first = rows_change ? rows.first : window.top;
-  const int64_t lines = rows_change ? rows.inputs : H;
-  at::Tensor result = at::empty({3, H, W}, at::kByte);   // [3, H, W]
-  at::Tensor middle = at::empty({lines, W}, at::kByte);  // [lines, W]
+  const bool down = window.full_height != H0, across = window.full_width != W0;
+  const Axis rows = down ? Axis(kernel, H0, window.full_height, window.top, H) : unchanged(window.top, H);
+  const Axis columns = across ? Axis(kernel, W0, window.full_width, window.left, W) : unchanged(window.left, W);
+  const int64_t shrink = H0 - window.full_height;
+  const bool vertical_first = shrink > 0 && shrink > 2 * (W0 - window.full_width);
+  at::Tensor result = at::empty({3, H, W}, at::kByte);  // [3, H, W]
+  at::Tensor middle = at::empty({vertical_first ? H * columns.inputs : rows.inputs * W}, at::kByte);
   for (int64_t c = 0; c < 3; ++c) {
-    const uint8_t* plane = source.const_data_ptr<uint8_t>() + (c * H0 + first) * W0;
+    const uint8_t* needed = source.const_data_ptr<uint8_t>() + (c * H0 + rows.first) * W0 + columns.first;
+    uint8_t* between = middle.data_ptr<uint8_t>();
     uint8_t* target = result.data_ptr<uint8_t>() + c * H * W;
-    uint8_t* between = rows_change ? middle.data_ptr<uint8_t>() : target;
-    if (columns_change) {
-      resample_columns(columns, plane, lines, W0, between);
+    if (vertical_first) {
+      resample_rows(rows, needed, columns.inputs, W0, between);
+      if (across) resample_columns(columns, between, H, columns.inputs, target);
+      if (!across) copy_lines(between, H, W, W, target);
     } else {
-      for (int64_t y = 0; y < lines; ++y) std::copy_n(plane + y * W0 + window.left, W, between + y * W);
+      if (across) resample_columns(columns, needed, rows.inputs, W0, between);
+      if (!across) copy_lines(needed, rows.inputs, W, W0, between);
+      if (down) resample_rows(rows, between, W, W, target);
+      if (!down) copy_lines(between, H, W, W, target);
     }
-    if (rows_change) resample_rows(rows, between, W, target);
   }
   return result;
 }

@@ -37,7 +37,8 @@ at::Tensor resize_bicubic_torch(const at::Tensor& rgb, int64_t height, int64_t w
 ///
 /// rgb     [3, H0, W0] uint8
 /// result  [3, H, W] uint8
-/// source  Pillow src/libImaging/Resample.c@13.0.0: two passes, horizontal first, 22-bit fixed-point weights
+/// source  Pillow src/libImaging/Resample.c@13.0.0: two passes, 22-bit fixed-point weights; the vertical
+///         pass comes first when H0 - H > 0 and H0 - H > 2 * (W0 - W) (before 13.0: never)
 at::Tensor resize_lanczos_pil(const at::Tensor& rgb, int64_t height, int64_t width);
 
 /// As resize_lanczos_pil with Pillow's bicubic kernel (a = -0.5, antialiased).
