@@ -7,6 +7,7 @@
 #include "core/compute.h"
 #include "core/data_folder.h"
 #include "core/error.h"
+#include "train/latent_cache.h"
 #include "train/vae_trainer.h"
 
 namespace keyflow::train {
@@ -115,6 +116,22 @@ void run_vae_quality(Reader reader, void (*print)(const std::string&)) {
   print(c10::str("unseen clips reconstructed: PSNR ", quality.psnr, " dB, flicker ", quality.flicker));
 }
 
+void run_latents(Reader reader, void (*print)(const std::string&)) {
+  const Setting setting = take_setting(reader);
+  LatentCaching caching;
+  caching.data = setting.data;
+  caching.vae = setting.folder / "vae";
+  caching.output = setting.folder / "latents.safetensors";
+  caching.compute = setting.compute;
+  reader.take("free-sets", caching.free_sets, 0, 64);
+  reader.take("seed", caching.seed, 0, 1.8e19);
+  reader.finish();
+  cache_latents(caching, [&](int64_t done, int64_t total) {
+    if (done % 50 == 0 || done == total) print(c10::str("latents: ", done, " of ", total, " clips"));
+  });
+  print("latents: written to " + caching.output.string());
+}
+
 const std::vector<OptionHelp>& shared_options() {
   static const std::vector<OptionHelp> list{{"data", "FILE", "What `keyflow train prepare` made"},
                                             {"out", "FOLDER", "State, log and the finished network"},
@@ -125,11 +142,15 @@ const std::vector<OptionHelp>& shared_options() {
 
 }  // namespace
 
-std::vector<std::string> stages() { return {"vae", "vae-quality"}; }
+std::vector<std::string> stages() { return {"vae", "vae-quality", "latents"}; }
 
 std::vector<OptionHelp> stage_options(const std::string& stage) {
   std::vector<OptionHelp> list = shared_options();
   if (stage == "vae-quality") list.push_back({"clips", "N", "Unseen clips to measure [50]"});
+  if (stage == "latents") {
+    list.push_back({"free-sets", "N", "Conditions of random frames for each clip [2]"});
+    list.push_back({"seed", "N", "Seed of weights, crops and noise [0]"});
+  }
   if (stage == "vae") {
     for (const OptionHelp& option :
          std::vector<OptionHelp>{{"config", "FILE", "Network [configs/mini/vae.json]"},
@@ -152,7 +173,8 @@ std::vector<OptionHelp> stage_options(const std::string& stage) {
 void run_stage(const std::string& stage, const Options& options, void (*print)(const std::string&)) {
   if (stage == "vae") return run_vae(Reader(options), print);
   if (stage == "vae-quality") return run_vae_quality(Reader(options), print);
-  fail(ErrorKind::usage, "train: unknown stage ", printable(stage), "; expected vae or vae-quality");
+  if (stage == "latents") return run_latents(Reader(options), print);
+  fail(ErrorKind::usage, "train: unknown stage ", printable(stage), "; expected vae, vae-quality or latents");
 }
 
 }  // namespace keyflow::train
