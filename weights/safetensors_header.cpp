@@ -164,9 +164,6 @@ class HeaderReader final : public nlohmann::json_sax<json> {
            fault);
     }
     if (!names_.insert(name_).second) fail(ErrorKind::weights, context(), "duplicate key");
-    if (names_.size() > kMaxTensors + 1) {
-      fail(ErrorKind::weights, where_, ": more than ", kMaxTensors, " tensors; the limit is ", kMaxTensors);
-    }
   }
 
   void begin_field(const std::string& text) {
@@ -249,6 +246,9 @@ class HeaderReader final : public nlohmann::json_sax<json> {
     if (entry_.end - entry_.begin != *bytes) {
       fail(ErrorKind::weights, context(), safetensors_name(info.dtype), " ", shape_text(info.shape),
            " at data_offsets ", range, ": expected ", *bytes, " bytes, found ", entry_.end - entry_.begin);
+    }
+    if (header_.entries.size() >= kMaxTensors) {
+      fail(ErrorKind::weights, where_, ": more than ", kMaxTensors, " tensors; the limit is ", kMaxTensors);
     }
     header_.entries.push_back(std::move(entry_));
     field_ = Field::none;
