@@ -53,32 +53,46 @@ at::ScalarType type_from_text(const std::string& name) {
   if (name == "fp32") return at::kFloat;
   if (name == "bf16") return at::kBFloat16;
   if (name == "fp16") return at::kHalf;
-  fail(ErrorKind::usage, "--dtype ", printable(name), ": expected fp32, bf16, fp16 or CLASS=TYPE pairs as --print-config shows them");
+  fail(ErrorKind::usage, "--dtype ", printable(name),
+       ": expected fp32, bf16, fp16 or CLASS=TYPE pairs as --print-config shows them");
 }
 
 }  // namespace
 
 std::string dtype_name(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return "fp32";
-    case at::kDouble: return "fp64";
-    case at::kHalf: return "fp16";
-    case at::kBFloat16: return "bf16";
-    case at::kFloat8_e4m3fn: return "fp8_e4m3";
-    case at::kFloat8_e5m2: return "fp8_e5m2";
-    case at::kLong: return "int64";
-    case at::kInt: return "int32";
-    case at::kShort: return "int16";
-    case at::kChar: return "int8";
-    case at::kByte: return "uint8";
-    case at::kBool: return "bool";
-    default: return std::string(c10::toString(type));
+    case at::kFloat:
+      return "fp32";
+    case at::kDouble:
+      return "fp64";
+    case at::kHalf:
+      return "fp16";
+    case at::kBFloat16:
+      return "bf16";
+    case at::kFloat8_e4m3fn:
+      return "fp8_e4m3";
+    case at::kFloat8_e5m2:
+      return "fp8_e5m2";
+    case at::kLong:
+      return "int64";
+    case at::kInt:
+      return "int32";
+    case at::kShort:
+      return "int16";
+    case at::kChar:
+      return "int8";
+    case at::kByte:
+      return "uint8";
+    case at::kBool:
+      return "bool";
+    default:
+      return std::string(c10::toString(type));
   }
 }
 
 std::string to_text(const Compute& compute) {
-  return "linear=" + dtype_name(compute.linear) + " conv2d=" + dtype_name(compute.conv2d) + " conv3d=" +
-         dtype_name(compute.conv3d) + " attention=" + dtype_name(compute.attention);
+  return "linear=" + dtype_name(compute.linear) + " conv2d=" + dtype_name(compute.conv2d) +
+         " conv3d=" + dtype_name(compute.conv3d) + " attention=" + dtype_name(compute.attention);
 }
 
 Compute compute_from_text(const std::string& text) {
@@ -92,11 +106,17 @@ Compute compute_from_text(const std::string& text) {
     const auto equals = word.find('=');
     const std::string name = word.substr(0, equals);
     const auto type = type_from_text(equals == std::string::npos ? "" : word.substr(equals + 1));
-    if (name == "linear") compute.linear = type;
-    else if (name == "conv2d") compute.conv2d = type;
-    else if (name == "conv3d") compute.conv3d = type;
-    else if (name == "attention") compute.attention = type;
-    else fail(ErrorKind::usage, "--dtype ", printable(text), ": unknown class ", printable(name), "; expected linear, conv2d, conv3d or attention");
+    if (name == "linear")
+      compute.linear = type;
+    else if (name == "conv2d")
+      compute.conv2d = type;
+    else if (name == "conv3d")
+      compute.conv3d = type;
+    else if (name == "attention")
+      compute.attention = type;
+    else
+      fail(ErrorKind::usage, "--dtype ", printable(text), ": unknown class ", printable(name),
+           "; expected linear, conv2d, conv3d or attention");
   }
   return compute;
 }
