@@ -1,0 +1,61 @@
+#include "models/t5/keys.h"
+
+#include <array>
+
+namespace keyflow::t5 {
+namespace {
+
+/// Below "blocks.N." and "encoder.block.N.".
+constexpr std::array<std::array<std::string_view, 2>, 10> kBlockNames{
+    {{"norm1.weight", "layer.0.layer_norm.weight"},
+     {"attn.q.weight", "layer.0.SelfAttention.q.weight"},
+     {"attn.k.weight", "layer.0.SelfAttention.k.weight"},
+     {"attn.v.weight", "layer.0.SelfAttention.v.weight"},
+     {"attn.o.weight", "layer.0.SelfAttention.o.weight"},
+     {"pos_embedding.embedding.weight", "layer.0.SelfAttention.relative_attention_bias.weight"},
+     {"norm2.weight", "layer.1.layer_norm.weight"},
+     {"ffn.gate.0.weight", "layer.1.DenseReluDense.wi_0.weight"},
+     {"ffn.fc1.weight", "layer.1.DenseReluDense.wi_1.weight"},
+     {"ffn.fc2.weight", "layer.1.DenseReluDense.wo.weight"}}};
+
+std::string transformers_name(const std::string& name, const std::string& embedding) {
+  if (name == "token_embedding.weight") return embedding;
+  if (name == "norm.weight") return "encoder.final_layer_norm.weight";
+  const size_t start = std::string_view("blocks.").size(), dot = name.find('.', start);
+  if (!name.starts_with("blocks.") || dot == std::string::npos) return name;
+  const std::string rest = name.substr(dot + 1);
+  for (const auto& [official, other] : kBlockNames) {
+    if (rest == official) return "encoder.block." + name.substr(start, dot - start) + "." + std::string(other);
+  }
+  return name;
+}
+
+bool has(const std::vector<weights::TensorInfo>& tensors, std::string_view name) {
+  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& info) { return info.name == name; });
+}
+
+}  // namespace
+
+weights::Rename EncoderKeys::rename() const {
+  if (spelling == Spelling::official) return weights::same_name;
+  return [name = embedding](const std::string& model) { return weights::FileName{transformers_name(model, name)}; };
+}
+
+weights::Ignore EncoderKeys::ignore() const {
+  if (spelling == Spelling::official) return {};
+  return [used = embedding](const std::string& name) {
+    // The embedding's second name; the decoder and the word head of a whole T5.
+    const bool tied = name == "encoder.embed_tokens.weight" || name == "shared.weight";
+    return (tied && name != used) || name.starts_with("decoder.") || name == "lm_head.weight";
+  };
+}
+
+EncoderKeys encoder_keys(const std::vector<weights::TensorInfo>& tensors) {
+  EncoderKeys keys;
+  if (!has(tensors, "encoder.final_layer_norm.weight") && !has(tensors, "shared.weight")) return keys;
+  keys.spelling = Spelling::transformers;
+  if (!has(tensors, "shared.weight")) keys.embedding = "encoder.embed_tokens.weight";
+  return keys;
+}
+
+}  // namespace keyflow::t5

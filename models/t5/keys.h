@@ -1,0 +1,26 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "weights/plan.h"
+
+namespace keyflow::t5 {
+
+/// The spellings of the encoder's names. The model itself speaks Wan's (models_t5_umt5-xxl-enc-bf16.pth).
+enum class Spelling { official, transformers };
+
+struct EncoderKeys {
+  Spelling spelling = Spelling::official;
+  /// transformers ties two names to the embedding; a file may carry either or both.
+  std::string embedding = "shared.weight";
+
+  /// Model name -> file name.
+  weights::Rename rename() const;
+  /// Tensors of the file that the model rightly leaves alone.
+  weights::Ignore ignore() const;
+};
+
+/// What the names of a file show; official where they show nothing.
+EncoderKeys encoder_keys(const std::vector<weights::TensorInfo>& tensors);
+
+}  // namespace keyflow::t5
