@@ -11,6 +11,7 @@ extern "C" {
 #include <cmath>
 
 #include "core/error.h"
+#include "media/picture.h"
 #include "media/picture_header.h"
 #include "media/yuv.h"
 
@@ -35,7 +36,7 @@ class LibavReader : public VideoReader {
     decoder_.reset(avcodec_alloc_context3(codec));
     require(decoder_ != nullptr, ErrorKind::internal, "FFmpeg: out of memory");
     libav_check(avcodec_parameters_to_context(decoder_.get(), stream_->codecpar), where_);
-    decoder_->max_pixels = stream_->codecpar->width * int64_t{stream_->codecpar->height};
+    decoder_->max_pixels = kMaxPixels;
     decoder_->pkt_timebase = stream_->time_base;
     libav_check(avcodec_open2(decoder_.get(), codec, nullptr), where_);
     pending_ = decode();

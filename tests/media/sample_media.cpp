@@ -1,12 +1,10 @@
 #include "media/sample_media.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/sin.h>
-#include <ATen/ops/stack.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -34,13 +32,17 @@ std::vector<std::string> TempFolder::names() const {
 }
 
 at::Tensor moving_frame(int64_t index, int64_t height, int64_t width) {
-  const double t = static_cast<double>(index);
-  const at::Tensor y = at::arange(height, at::kFloat).unsqueeze(1).expand({height, width});
-  const at::Tensor x = at::arange(width, at::kFloat).unsqueeze(0).expand({height, width});
-  const at::Tensor red = 127 + 90 * at::sin(x / 9 + t / 2);
-  const at::Tensor green = 127 + 90 * at::sin(y / 7 - t / 3);
-  const at::Tensor blue = 127 + 60 * at::sin((x + y) / 13 + t);
-  return at::stack({red, green, blue}).round().clamp(0, 255).to(at::kByte);  // [3, H, W]
+  at::Tensor frame = at::empty({3, height, width}, at::kByte);  // [3, H, W]
+  uint8_t* out = frame.data_ptr<uint8_t>();
+  const auto t = static_cast<double>(index);
+  for (int64_t i = 0; i < height * width; ++i) {
+    const auto x = static_cast<double>(i % width), y = static_cast<double>(i / width);
+    const std::array phases = {x / 9 + t / 2, y / 7 - t / 3, (x + y) / 13 + t};
+    for (size_t c = 0; c < 3; ++c) {
+      out[static_cast<int64_t>(c) * height * width + i] = static_cast<uint8_t>(127.5 + 80 * std::sin(phases[c]));
+    }
+  }
+  return frame;
 }
 
 at::Tensor read_ppm(const std::filesystem::path& path) {
@@ -65,7 +67,13 @@ at::Tensor read_raw(const std::filesystem::path& path, at::ScalarType type, at::
 }
 
 double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const double error = (a.to(at::kDouble) - b.to(at::kDouble)).square().mean().item<double>();
+  require(a.sizes() == b.sizes(), ErrorKind::shape, "compared tensors differ in shape");
+  const at::Tensor first = a.contiguous(), second = b.contiguous();
+  double error = 0;
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    const double difference = first.const_data_ptr<uint8_t>()[i] - second.const_data_ptr<uint8_t>()[i];
+    error += difference * difference / static_cast<double>(a.numel());
+  }
   return error == 0 ? 100 : 10 * std::log10(255.0 * 255.0 / error);
 }
 
