@@ -50,27 +50,17 @@ EncoderConfig encoder_config_from_json(const nlohmann::json& json, const std::st
   fields.expect("dense_act_fn", {"gelu_new", "gelu_pytorch_tanh"});
   fields.expect("is_gated_act", {true});
   // The decoder, training, generation and book-keeping: nothing that the encoder computes with.
-  for (const char* key : {"_name_or_path",
-                          "architectures",
-                          "classifier_dropout",
-                          "decoder_start_token_id",
-                          "dropout_rate",
-                          "dtype",
-                          "torch_dtype",
-                          "eos_token_id",
-                          "initializer_factor",
-                          "is_decoder",
-                          "is_encoder_decoder",
-                          "num_decoder_layers",
-                          "output_past",
-                          "pad_token_id",
-                          "scalable_attention",
-                          "tie_word_embeddings",
-                          "tokenizer_class",
-                          "transformers_version",
-                          "use_cache",
-                          "n_positions",
-                          "task_specific_params",
+  for (const char* key : {"_name_or_path",        "architectures",
+                          "classifier_dropout",   "decoder_start_token_id",
+                          "dropout_rate",         "dtype",
+                          "torch_dtype",          "eos_token_id",
+                          "initializer_factor",   "is_decoder",
+                          "is_encoder_decoder",   "num_decoder_layers",
+                          "output_past",          "scale_decoder_outputs",
+                          "pad_token_id",         "scalable_attention",
+                          "tie_word_embeddings",  "tokenizer_class",
+                          "transformers_version", "use_cache",
+                          "n_positions",          "task_specific_params",
                           "bos_token_id"}) {
     fields.skip(key);
   }
