@@ -54,8 +54,7 @@ at::Tensor sample_dpmpp_2m(const Denoiser& denoise, const at::Tensor& x, const S
 
 at::Tensor sample_dpmpp_2m_sde(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
                                const SamplerOptions& options) {
-  require(options.eta >= 0 && options.eta <= 1, ErrorKind::usage, "eta: expected 0 to 1, found ", options.eta);
-  return run_2m(denoise, x, schedule, options, options.eta, "dpm++2m_sde");
+  return run_2m(denoise, x, schedule, options, eta_of(options, 1.0), "dpm++2m_sde");
 }
 
 }  // namespace keyflow::schedulers

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "schedulers/spacing.h"
+#include "schedulers/vp_schedule.h"
 
 namespace keyflow::schedulers {
 namespace {
@@ -96,9 +97,10 @@ void check(FlowKind kind, const FlowScheduleOptions& o) {
             "; hint: flow_match_euler and diffusers_unipc have it");
   }
   const bool spaced = o.spacing != Spacing::as_shifted;
-  require(
-      !spaced || (kind != FlowKind::diffusers_unipc && kind != FlowKind::diffusers_dpm && kind != FlowKind::few_step),
-      ErrorKind::usage, "spacing ", name_of(o.spacing), ": not defined for ", name, "; hint: flow_match_euler has it");
+  const bool without = kind == FlowKind::diffusers_dpm || kind == FlowKind::few_step ||
+                       (kind == FlowKind::diffusers_unipc && o.spacing != Spacing::karras);
+  require(!(spaced && without), ErrorKind::usage, "spacing ", name_of(o.spacing), ": not defined for ", name,
+          "; hint: flow_match_euler has it");
   for (size_t i = 0; i < o.sigmas.size(); ++i) {
     require(o.sigmas[i] > 0 && o.sigmas[i] <= 1, ErrorKind::usage, "sigma ", i,
             ": expected a number above 0 and at most 1, found ", o.sigmas[i]);
@@ -140,6 +142,13 @@ Schedule flow_schedule(FlowKind kind, const FlowScheduleOptions& asked) {
   if (!options.few_steps.empty()) options.steps = static_cast<int64_t>(options.few_steps.size());
   check(kind, options);
 
+  if (kind == FlowKind::diffusers_unipc && options.spacing == Spacing::karras) {
+    // The source leaves shift and list aside here and maps the Karras list of its default betas to sigma / (1 + sigma).
+    const auto table = vp_sigma_table({});
+    auto karras = spaced(linspace(table.back(), table.front(), options.steps), Spacing::karras);
+    for (auto& sigma : karras) sigma = sigma / (sigma + 1.0);
+    return finished(kind, karras);
+  }
   std::vector<double> sigmas;
   if (kind == FlowKind::flow_match_euler && !options.sigmas.empty()) {
     // The source turns sigmas from outside into float32 and computes in it.

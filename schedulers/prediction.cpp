@@ -24,6 +24,12 @@ at::Tensor to_denoised(Prediction prediction, const at::Tensor& output, const at
   return x / variance - out * (sigma / std::sqrt(variance));
 }
 
+at::Tensor consistency(const at::Tensor& x0, const at::Tensor& x, double timestep) {
+  constexpr double kTimeScale = 10.0, kDataVariance = 0.25;
+  const double time = kTimeScale * timestep, total = time * time + kDataVariance;
+  return (time / std::sqrt(total)) * x0 + (kDataVariance / total) * x;
+}
+
 double input_scale(const Schedule& schedule, int64_t step) {
   if (schedule.path != NoisePath::ve) return 1.0;
   const double sigma = schedule.sigmas.at(step);

@@ -24,6 +24,10 @@ enum class Prediction {
 at::Tensor to_denoised(Prediction prediction, const at::Tensor& output, const at::Tensor& x, const Schedule& schedule,
                        int64_t step);
 
+/// What a consistency model's estimate becomes by its boundary condition: c_out x0 + c_skip x, with the time scaled by
+/// 10 and a data spread of 0.5. source Luo et al. (2310.04378) eq. 9; diffusers 0.42.1 scheduling_lcm.py
+at::Tensor consistency(const at::Tensor& x0, const at::Tensor& x, double timestep);
+
 /// The factor a network on the ve path wants on its input, 1 / sqrt(1 + sigma^2); 1 on the other paths.
 double input_scale(const Schedule& schedule, int64_t step);
 

@@ -10,6 +10,7 @@
 
 #include "schedulers/flow_schedule.h"
 #include "schedulers/schedule.h"
+#include "schedulers/vp_schedule.h"
 
 namespace keyflow::schedulers {
 
@@ -43,10 +44,10 @@ struct SamplerOptions {
   UniPcVariant unipc = UniPcVariant::bh2;  ///< unipc
   std::vector<int64_t> disable_corrector;  ///< unipc: steps after which the corrector is left out
   DpmVariant dpm = DpmVariant::midpoint;   ///< dpm++2m, dpm++2m_sde
-  double eta = 1.0;                        ///< dpm++2m_sde: share of fresh noise, 0 = none; [0, 1]
-  StepNoise noise;                         ///< stochastic samplers need it
-  StepCallback on_step;                    ///< may be empty
-  std::optional<SamplerState> resume;      ///< go on from here; then `x` is not read
+  std::optional<double> eta;  ///< share of fresh noise, [0, 1]; empty: 0 for ddim, 1 for euler_a and dpm++2m_sde
+  StepNoise noise;            ///< stochastic samplers need it
+  StepCallback on_step;       ///< may be empty
+  std::optional<SamplerState> resume;  ///< go on from here; then `x` is not read
 };
 
 /// A sampler takes x at sigmas[0] to the end of the schedule. It keeps nothing after the call.
@@ -62,6 +63,17 @@ using Sampler = at::Tensor (*)(const Denoiser& denoise, const at::Tensor& x, con
 /// source Karras et al. (2206.00364) alg. 1 without churn; Song et al. (2010.02502) eq. 12 with sigma = 0
 at::Tensor sample_euler(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
                         const SamplerOptions& options = {});
+
+/// A step of the deterministic kind that ends at less noise than wanted, filled up with fresh noise: eta = 1 is the
+/// ancestral sampler, on the vp path it is DDIM with that eta. Needs no noise when eta is 0.
+/// source Song et al. (2010.02502) eq. 12 and 16; k-diffusion k_diffusion/sampling.py get_ancestral_step
+at::Tensor sample_euler_a(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                          const SamplerOptions& options = {});
+
+/// sample_euler_a with eta 0 unless told otherwise, ending its steps at the schedule's landings.
+/// source Song et al. (2010.02502); diffusers 0.42.1 scheduling_ddim.py without clipping
+at::Tensor sample_ddim(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                       const SamplerOptions& options = {});
 
 /// Heun's second-order method: two evaluations a step, one on the last.
 /// source Karras et al. (2206.00364) alg. 1; diffusers 0.42.1 scheduling_flow_match_heun_discrete.py
@@ -92,7 +104,8 @@ at::Tensor sample_lcm(const Denoiser& denoise, const at::Tensor& x, const Schedu
 struct SamplerEntry {
   std::string_view name;
   Sampler run;
-  FlowKind flow_kind;  ///< the list it is used with when nobody says otherwise
+  FlowKind flow_kind;  ///< the list it is used with on a flow model when nobody says otherwise
+  VpKind vp_kind;      ///< the same on a variance-preserving model
   bool stochastic;     ///< needs SamplerOptions::noise
   std::string_view about;
 };

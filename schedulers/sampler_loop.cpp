@@ -52,6 +52,12 @@ at::Tensor noise_for(const SamplerOptions& options, int64_t step, const at::Tens
   return noise.to(like.options());
 }
 
+double eta_of(const SamplerOptions& options, double usual) {
+  const double eta = options.eta.value_or(usual);
+  require(eta >= 0 && eta <= 1, ErrorKind::usage, "eta: expected 0 to 1, found ", eta);
+  return eta;
+}
+
 void finish_step(SamplerState& state, at::Tensor next, const at::Tensor& denoised, const SamplerOptions& options) {
   state.latents = std::move(next);
   ++state.step;

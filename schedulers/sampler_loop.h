@@ -17,6 +17,9 @@ at::Tensor denoised_at(const Denoiser& denoise, const at::Tensor& x, int64_t ste
 /// The noise of a step on the device and in the type of `like`. Throws Error::usage when the options have no noise.
 at::Tensor noise_for(const SamplerOptions& options, int64_t step, const at::Tensor& like, const char* sampler);
 
+/// The asked share of fresh noise, or the sampler's own. Throws Error::usage outside [0, 1].
+double eta_of(const SamplerOptions& options, double usual);
+
 /// Moves to `next`, one step further, and tells the callback.
 void finish_step(SamplerState& state, at::Tensor next, const at::Tensor& denoised, const SamplerOptions& options);
 

@@ -7,12 +7,16 @@ namespace keyflow::schedulers {
 namespace {
 
 constexpr std::array kSamplers{
-    SamplerEntry{"unipc", sample_unipc, FlowKind::wan_unipc, false, "UniPC, predictor and corrector (Wan's default)"},
-    SamplerEntry{"euler", sample_euler, FlowKind::flow_match_euler, false, "Euler"},
-    SamplerEntry{"heun", sample_heun, FlowKind::flow_match_euler, false, "Heun, two evaluations a step"},
-    SamplerEntry{"dpm++2m", sample_dpmpp_2m, FlowKind::wan_dpm, false, "DPM-Solver++ (2M)"},
-    SamplerEntry{"dpm++2m_sde", sample_dpmpp_2m_sde, FlowKind::wan_dpm, true, "DPM-Solver++ (2M) with fresh noise"},
-    SamplerEntry{"lcm", sample_lcm, FlowKind::flow_match_euler, true, "denoise and noise again, for distilled models"},
+    SamplerEntry{"unipc", sample_unipc, FlowKind::wan_unipc, VpKind::multistep, false, "UniPC (Wan's default)"},
+    SamplerEntry{"euler", sample_euler, FlowKind::flow_match_euler, VpKind::euler, false, "Euler"},
+    SamplerEntry{"euler_a", sample_euler_a, FlowKind::flow_match_euler, VpKind::euler, true, "ancestral Euler"},
+    SamplerEntry{"heun", sample_heun, FlowKind::flow_match_euler, VpKind::euler, false, "Heun, two evaluations a step"},
+    SamplerEntry{"ddim", sample_ddim, FlowKind::flow_match_euler, VpKind::ddim, false, "DDIM"},
+    SamplerEntry{"dpm++2m", sample_dpmpp_2m, FlowKind::wan_dpm, VpKind::multistep, false, "DPM-Solver++ (2M)"},
+    SamplerEntry{"dpm++2m_sde", sample_dpmpp_2m_sde, FlowKind::wan_dpm, VpKind::multistep, true,
+                 "DPM-Solver++ (2M) with fresh noise"},
+    SamplerEntry{"lcm", sample_lcm, FlowKind::flow_match_euler, VpKind::lcm, true,
+                 "denoise and noise again, for distilled models"},
 };
 
 }  // namespace

@@ -9,8 +9,7 @@
 
 namespace keyflow::schedulers {
 
-double Schedule::alpha(int64_t i) const {
-  const double sigma = sigmas.at(i);
+double alpha_of(NoisePath path, double sigma) {
   switch (path) {
     case NoisePath::flow:
       return 1.0 - sigma;
@@ -22,7 +21,10 @@ double Schedule::alpha(int64_t i) const {
   fail(ErrorKind::internal, "schedule: unknown noise path");
 }
 
-double Schedule::spread(int64_t i) const { return path == NoisePath::vp ? sigmas.at(i) * alpha(i) : sigmas.at(i); }
+double spread_of(NoisePath path, double sigma) { return path == NoisePath::vp ? sigma * alpha_of(path, sigma) : sigma; }
+
+double Schedule::alpha(int64_t i) const { return alpha_of(path, sigmas.at(i)); }
+double Schedule::spread(int64_t i) const { return spread_of(path, sigmas.at(i)); }
 
 double Schedule::lambda(int64_t i) const { return std::log(alpha(i)) - std::log(spread(i)); }
 
@@ -31,6 +33,8 @@ void validate(const Schedule& schedule) {
   require(!schedule.timesteps.empty(), ErrorKind::usage, "schedule: expected at least 1 step, found none");
   require(sigmas.size() == schedule.timesteps.size() + 1, ErrorKind::usage, "schedule: expected ",
           schedule.timesteps.size() + 1, " sigmas for ", schedule.timesteps.size(), " steps, found ", sigmas.size());
+  require(schedule.landings.empty() || schedule.landings.size() == schedule.timesteps.size(), ErrorKind::usage,
+          "schedule: expected ", schedule.timesteps.size(), " landings or none, found ", schedule.landings.size());
   for (size_t i = 0; i < sigmas.size(); ++i) {
     const bool last = i + 1 == sigmas.size();
     require(std::isfinite(sigmas[i]) && (last ? sigmas[i] >= 0 : sigmas[i] > 0), ErrorKind::usage, "sigma ", i,
@@ -45,9 +49,11 @@ void validate(const Schedule& schedule) {
 Schedule starting_at(const Schedule& schedule, int64_t first) {
   require(first >= 0 && first < schedule.steps(), ErrorKind::usage, "first step: expected 0 to ", schedule.steps() - 1,
           ", found ", first);
-  return {{schedule.sigmas.begin() + first, schedule.sigmas.end()},
-          {schedule.timesteps.begin() + first, schedule.timesteps.end()},
-          schedule.path};
+  Schedule rest = schedule;
+  rest.sigmas.erase(rest.sigmas.begin(), rest.sigmas.begin() + first);
+  rest.timesteps.erase(rest.timesteps.begin(), rest.timesteps.begin() + first);
+  if (!rest.landings.empty()) rest.landings.erase(rest.landings.begin(), rest.landings.begin() + first);
+  return rest;
 }
 
 at::Tensor add_noise(const at::Tensor& x0, const at::Tensor& noise, const Schedule& schedule, int64_t step) {

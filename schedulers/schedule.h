@@ -19,12 +19,18 @@ struct Schedule {
   std::vector<double> sigmas;     ///< S+1 values, never rising; the last is where the run ends, usually 0
   std::vector<double> timesteps;  ///< S values: the time that the model is given at each step
   NoisePath path = NoisePath::flow;
+  double start_spread = 1.0;     ///< what the first noise is multiplied with to become the sample at sigmas[0]
+  std::vector<double> landings;  ///< S sigmas where DDIM's steps end, when not at the next sigma; else empty
 
   int64_t steps() const { return static_cast<int64_t>(timesteps.size()); }
   double alpha(int64_t i) const;   ///< share of the data at sigma i, 0 <= i <= S
   double spread(int64_t i) const;  ///< standard deviation of the noise at sigma i
   double lambda(int64_t i) const;  ///< log(alpha / spread); -inf at pure noise, +inf at pure data
 };
+
+/// The two shares at a sigma of a path: of the data, and the standard deviation of the noise.
+double alpha_of(NoisePath path, double sigma);
+double spread_of(NoisePath path, double sigma);
 
 /// Throws Error::usage unless there is at least one step and the sigmas are finite, never rise, are not negative, do
 /// not begin at 0, and on the flow path do not exceed 1.

@@ -75,6 +75,7 @@ def schedulers():
         for order, variant in ((1, "bh2"), (3, "bh2"), (4, "bh2"), (2, "bh1"), (3, "bh1")):
             yield unipc({**base, "order": order, "variant": variant}, solver_order=order, solver_type=variant)
         yield unipc({**base, "disable_corrector": [0, 2]}, disable_corrector=[0, 2])
+        yield unipc({**base, "spacing": "karras"}, use_karras_sigmas=True)
         yield dpm({**base, "variant": "heun"}, solver_type="heun")
         for spacing in ("karras", "exponential", "beta"):
             yield euler({**base, "spacing": spacing}, **{f"use_{spacing}_sigmas": True})

@@ -20,12 +20,12 @@ Schedule schedule_of(FlowKind kind, int64_t steps, double shift) {
 }
 
 /// The latents after each step.
-std::vector<at::Tensor> run(const SamplerEntry& sampler, const Schedule& schedule, SamplerOptions options = {}) {
+std::vector<at::Tensor> run(const SamplerEntry& sampler, const Schedule& schedule, SamplerOptions options = {},
+                            const std::vector<int64_t>& shape = kShape) {
   std::vector<at::Tensor> latents;
-  if (!options.noise) options.noise = seeded_noise(kSeeds, kShape);
+  if (!options.noise) options.noise = seeded_noise(kSeeds, shape);
   options.on_step = [&](const SamplerState& state, const at::Tensor&) { latents.push_back(state.latents); };
-  const auto last =
-      sampler.run(flow_denoiser(schedule, toy_velocity), initial_noise(kSeeds, kShape), schedule, options);
+  const auto last = sampler.run(flow_denoiser(schedule, toy_velocity), initial_noise(kSeeds, shape), schedule, options);
   EXPECT_TRUE(latents.back().equal(last));
   return latents;
 }
@@ -89,17 +89,18 @@ TEST_P(EverySampler, GoesOnBitForBitFromEachStep) {
 
 TEST_P(EverySampler, GivesTheSameTwiceAndWithAnotherNumberOfThreads) {
   const auto& sampler = find_sampler(GetParam().sampler);
-  const auto schedule = schedule_of(sampler.flow_kind, 8, 5);
+  const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
+  const std::vector<int64_t> large{4, 5, 63, 65};  // more elements than one thread is given
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
-  const auto first = run(sampler, schedule, GetParam().options());
-  const auto second = run(sampler, schedule, GetParam().options());
-  at::set_num_threads(2);
-  const auto parallel = run(sampler, schedule, GetParam().options());
+  const auto first = run(sampler, schedule, GetParam().options(), large);
+  const auto second = run(sampler, schedule, GetParam().options(), large);
+  at::set_num_threads(3);
+  const auto parallel = run(sampler, schedule, GetParam().options(), large);
   at::set_num_threads(threads);
   for (size_t i = 0; i < first.size(); ++i) {
     EXPECT_TRUE(first[i].equal(second[i])) << i;
-    EXPECT_TRUE(first[i].equal(parallel[i])) << i;
+    EXPECT_LE((first[i] - parallel[i]).abs().max().item<double>(), 1e-5) << i;
   }
 }
 

@@ -1,11 +1,36 @@
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "schedulers/sampler_loop.h"
 
 namespace keyflow::schedulers {
 namespace {
 
 int64_t no_history(int64_t) { return 0; }
+
+/// Steps to `target(i)` with the share eta of fresh noise: sigma_eta^2 = eta^2 s'^2/s^2 (s^2 - s'^2 a^2/a'^2).
+at::Tensor run_ancestral(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                         const SamplerOptions& options, double eta, const char* name,
+                         const std::function<double(int64_t)>& target) {
+  auto state = begin(x, schedule, options, no_history);
+  while (state.step < schedule.steps()) {
+    const int64_t i = state.step;
+    const auto denoised = denoised_at(denoise, state.latents, i);
+    const double alpha = schedule.alpha(i), spread = schedule.spread(i), sigma = target(i);
+    const double next_alpha = alpha_of(schedule.path, sigma), next_spread = spread_of(schedule.path, sigma);
+    const double carried = next_spread * alpha / spread;
+    const double all_fresh = next_spread * std::sqrt(std::max(0.0, 1.0 - std::pow(carried / next_alpha, 2)));
+    // At pure noise there is no data to keep, next_alpha is 0 and every share of fresh noise is as good.
+    const double fresh = next_alpha > 0 ? eta * all_fresh : 0.0;
+    const double kept = std::sqrt(next_spread * next_spread - fresh * fresh) / spread;
+    auto next = kept * state.latents + (next_alpha - alpha * kept) * denoised;
+    if (eta > 0) next = next + fresh * noise_for(options, i, state.latents, name);
+    finish_step(state, next, denoised, options);
+  }
+  return state.latents;
+}
 
 }  // namespace
 
@@ -20,6 +45,19 @@ at::Tensor sample_euler(const Denoiser& denoise, const at::Tensor& x, const Sche
                 options);
   }
   return state.latents;
+}
+
+at::Tensor sample_euler_a(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                          const SamplerOptions& options) {
+  return run_ancestral(denoise, x, schedule, options, eta_of(options, 1.0), "euler_a",
+                       [&](int64_t i) { return schedule.sigmas[i + 1]; });
+}
+
+at::Tensor sample_ddim(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                       const SamplerOptions& options) {
+  return run_ancestral(denoise, x, schedule, options, eta_of(options, 0.0), "ddim", [&](int64_t i) {
+    return schedule.landings.empty() ? schedule.sigmas[i + 1] : schedule.landings[i];
+  });
 }
 
 at::Tensor sample_heun(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
