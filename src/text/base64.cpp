@@ -31,7 +31,7 @@ std::string decode_base64(std::string_view text, const std::string& where) {
     }
     for (int shift = 16; shift >= 0; shift -= 8) out.push_back(static_cast<char>(group >> shift & 0xFF));
   }
-  out.resize(out.size() - padding);
+  for (size_t i = 0; i < padding; ++i) out.pop_back();
   return out;
 }
 

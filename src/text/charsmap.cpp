@@ -36,18 +36,35 @@ Charsmap::Charsmap(std::string_view blob, const std::string& where) {
   }
 }
 
-std::optional<std::string_view> Charsmap::shortest(std::string_view text) const {
+template <class Found>
+void Charsmap::walk(std::string_view text, Found found) const {
   uint32_t node = offset(units_[0]);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == 0) break;
+  for (size_t i = 0; i < text.size() && text[i] != '\0'; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
     node ^= byte;
-    if (label(units_[node]) != byte) return std::nullopt;
-    const bool leaf = has_leaf(units_[node]);
-    node ^= offset(units_[node]);
-    if (leaf) return std::string_view(replacements_.c_str() + value(units_[node]));
+    const uint32_t unit = units_[node];
+    if (label(unit) != byte) return;
+    node ^= offset(unit);
+    if (has_leaf(unit) && !found(i + 1, std::string_view(replacements_.c_str() + value(units_[node])))) return;
   }
-  return std::nullopt;
+}
+
+std::optional<std::string_view> Charsmap::shortest(std::string_view text) const {
+  std::optional<std::string_view> best;
+  walk(text, [&](size_t, std::string_view replacement) {
+    best = replacement;
+    return false;
+  });
+  return best;
+}
+
+std::pair<size_t, std::string_view> Charsmap::longest(std::string_view text) const {
+  std::pair<size_t, std::string_view> best{0, {}};
+  walk(text, [&](size_t length, std::string_view replacement) {
+    best = {length, replacement};
+    return true;
+  });
+  return best;
 }
 
 }  // namespace keyflow::text

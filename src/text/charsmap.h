@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace keyflow::text {
@@ -19,7 +20,14 @@ class Charsmap {
   /// sentencepiece itself takes the longest.
   std::optional<std::string_view> shortest(std::string_view text) const;
 
+  /// The longest entry that `text` starts with: its length, 0 if there is none, and its replacement.
+  std::pair<size_t, std::string_view> longest(std::string_view text) const;
+
  private:
+  /// Calls found(length, replacement) for each entry, the shortest first, until it returns false.
+  template <class Found>
+  void walk(std::string_view text, Found found) const;
+
   std::vector<uint32_t> units_;
   std::string replacements_;
 };

@@ -20,9 +20,19 @@ void append(Glyphs& out, std::u32string_view text, uint32_t at) {
 }
 
 /// True if `c` may become one with what stands before it, whose own form is known.
-bool joins(const std::u32string& piece, char32_t c, Form form) {
-  if (piece.empty() || c < 0x80) return false;
-  return combining_class(c) != 0 || form(piece + c) != form(piece) + form({&c, 1});
+bool joins(const Glyphs& before, char32_t c, Form form) {
+  if (before.empty() || c < 0x80) return false;
+  if (combining_class(c) != 0) return true;
+  const std::u32string piece = characters_of(before);
+  return form(piece + c) != form(piece) + form({&c, 1});
+}
+
+/// The form of glyphs that belong together. Where their number stays, so do their places.
+void append_form(Glyphs& out, const Glyphs& piece, Form form) {
+  const std::u32string text = form(characters_of(piece));
+  for (size_t i = 0; i < text.size(); ++i) {
+    out.push_back({text[i], text.size() == piece.size() ? piece[i].at : piece.front().at});
+  }
 }
 
 /// Applies a normal form piece by piece, so that every glyph keeps its place in the prompt.
@@ -30,18 +40,15 @@ Normalizer normal_form(Form form) {
   return [form](Glyphs glyphs) {
     const std::u32string text = characters_of(glyphs);
     if (form(text) == text) return glyphs;
-    Glyphs out;
-    std::u32string piece;
-    uint32_t at = 0;
+    Glyphs out, piece;
     for (const auto& glyph : glyphs) {
       if (!joins(piece, glyph.c, form)) {
-        append(out, form(piece), at);
+        append_form(out, piece, form);
         piece.clear();
-        at = glyph.at;
       }
-      piece.push_back(glyph.c);
+      piece.push_back(glyph);
     }
-    append(out, form(piece), at);
+    append_form(out, piece, form);
     return out;
   };
 }
@@ -73,6 +80,8 @@ class Precompiled {
         if (!replace(bytes_of(glyphs, i, i + 1), glyphs[i].at, out)) out.push_back(glyphs[i]);
       }
     }
+    // What is deleted at the front counts as part of the first character left: a prefix still goes before it.
+    if (!out.empty()) out.front().at = glyphs.front().at;
     return out;
   }
 

@@ -1,88 +1,79 @@
-#include <sentencepiece_processor.h>
+#include <algorithm>
 
 #include "core/error.h"
 #include "core/files.h"
-#include "text/added_tokens.h"
-#include "text/sentencepiece_file.h"
-#include "text/token_frame.h"
+#include "text/sentencepiece_model.h"
+#include "text/token_pipeline.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_files.h"
+#include "text/unigram.h"
 
 namespace keyflow::text {
 namespace {
 
-using sentencepiece::SentencePieceProcessor;
+using Type = SentencePieceModel::Type;
 
-class SentencePieceTokenizer final : public Tokenizer {
- public:
-  SentencePieceTokenizer(const std::string& model, const TokenizerConfig& config, const std::string& file) {
-    const auto status = processor_.LoadFromSerializedProto(model);
-    require(status.ok(), ErrorKind::config, file, ": ", printable(status.ToString()));
-    require_control(processor_.eos_id(), "end (\"</s>\")", file);
-    require_control(processor_.pad_id(), "padding (\"<pad>\")", file);
-    frame_.after = {{processor_.eos_id(), processor_.IdToPiece(processor_.eos_id()), 0}};
-    added_ = AddedTokens(added_tokens(config));
-    size_ = processor_.GetPieceSize();
-    for (const auto& token : added_.all()) size_ = std::max(size_, token.id + 1);
+/// A user-defined piece gets a score that no division into other pieces can beat.
+/// source sentencepiece@0.2.1:src/unigram_model.cc EncodeOptimized
+double score_of(const SentencePieceModel::Piece& piece, double best) {
+  return piece.type == Type::user_defined ? static_cast<double>(piece.text.size()) * best - 0.1 : piece.score;
+}
+
+std::shared_ptr<const Unigram> make_model(const SentencePieceModel& model, const JsonPlace& place) {
+  double best = -1e30;
+  int64_t unknown = 0;
+  for (const auto& piece : model.pieces) {
+    if (piece.type == Type::normal) best = std::max<double>(best, piece.score);
   }
-
-  Tokens encode(std::string_view text, int64_t limit) const override {
-    require_prompt(text);
-    const size_t enough = frame_.enough(limit);
-    std::vector<Token> tokens;
-    for (const auto& span : added_.split(glyphs_of(text), /*normalized=*/false)) {
-      if (tokens.size() >= enough) break;
-      const uint32_t at = span.glyphs.front().at;
-      if (span.token) {
-        tokens.push_back({span.token->id, span.token->content, at});
-      } else {
-        append(encode_utf8(characters_of(span.glyphs)), at, tokens);
-      }
-    }
-    return frame_.apply(text, tokens, limit);
+  std::vector<Unigram::Piece> pieces;
+  for (const auto& piece : model.pieces) {
+    if (piece.type == Type::unknown) unknown = static_cast<int64_t>(pieces.size());
+    const bool plain = piece.type == Type::normal || piece.type == Type::user_defined;
+    pieces.push_back({piece.text, score_of(piece, best), plain});
   }
+  return std::make_shared<Unigram>(std::move(pieces), unknown, model.byte_fallback, place);
+}
 
-  int64_t vocabulary() const override { return size_; }
-  int64_t pad_id() const override { return processor_.pad_id(); }
-  std::string kind() const override { return "sentencepiece"; }
-
- private:
-  static void require_control(int id, const char* name, const std::string& file) {
-    require(id >= 0, ErrorKind::config, file, ": the model has no control piece for the ", name);
+/// The id of a control piece; nothing if the model has none of that name.
+std::optional<int64_t> control(const SentencePieceModel& model, const std::string& name) {
+  for (size_t id = 0; id < model.pieces.size(); ++id) {
+    if (model.pieces[id].text == name && model.pieces[id].type == Type::control) return static_cast<int64_t>(id);
   }
+  return std::nullopt;
+}
 
-  std::vector<AddedToken> added_tokens(const TokenizerConfig& config) const {
-    if (!config.added.empty()) return config.added;
-    std::vector<AddedToken> added;
-    for (const int id : {processor_.pad_id(), processor_.eos_id(), processor_.unk_id()}) {
-      added.push_back({.content = processor_.IdToPiece(id), .id = id});
-    }
-    for (int64_t i = 0; i < config.extra_ids; ++i) {
-      const std::string name = "<extra_id_" + std::to_string(config.extra_ids - 1 - i) + ">";
-      added.push_back({.content = name, .id = processor_.GetPieceSize() + i});
-    }
-    return added;
+std::vector<AddedToken> added_tokens(const SentencePieceModel& model, const TokenizerConfig& config) {
+  if (!config.added.empty()) return config.added;
+  std::vector<AddedToken> added;
+  for (size_t id = 0; id < model.pieces.size(); ++id) {
+    const auto& piece = model.pieces[id];
+    const bool special = piece.type == Type::control || piece.type == Type::unknown;
+    if (special) added.push_back({.content = piece.text, .id = static_cast<int64_t>(id)});
   }
-
-  void append(const std::string& part, uint32_t at, std::vector<Token>& tokens) const {
-    sentencepiece::ImmutableSentencePieceText result;
-    const auto status = processor_.Encode(part, result.mutable_proto());
-    require(status.ok(), ErrorKind::internal, "sentencepiece: ", printable(status.ToString()));
-    for (const auto& piece : result.pieces()) tokens.push_back({piece.id(), piece.piece(), at + piece.begin()});
+  for (int64_t i = 0; i < config.extra_ids; ++i) {
+    added.push_back({.content = "<extra_id_" + std::to_string(config.extra_ids - 1 - i) + ">",
+                     .id = static_cast<int64_t>(model.pieces.size()) + i});
   }
-
-  SentencePieceProcessor processor_;
-  AddedTokens added_;
-  TokenFrame frame_;
-  int64_t size_ = 0;
-};
+  return added;
+}
 
 }  // namespace
 
 std::shared_ptr<Tokenizer> open_sentencepiece(const std::filesystem::path& path) {
-  const std::string model = read_file(path, 64u << 20), file = printable(path.string(), 400);
-  check_sentencepiece_model(model, file);
-  return std::make_shared<SentencePieceTokenizer>(model, read_tokenizer_config(path.parent_path()), file);
+  const JsonPlace place{printable(path.string(), 400), ""};
+  const SentencePieceModel model = parse_sentencepiece(read_file(path, 64u << 20), place.file);
+  const auto end = control(model, model.end_piece), pad = control(model, model.pad_piece);
+  require(end && pad, ErrorKind::config, place.file, ": the model has no control piece \"",
+          printable(end ? model.pad_piece : model.end_piece), "\"");
+  TokenPipeline pipeline;
+  pipeline.added = AddedTokens(added_tokens(model, read_tokenizer_config(path.parent_path())));
+  pipeline.normalize = sentencepiece_normalizer(model, place.file);
+  pipeline.split = [](std::vector<Glyphs> whole) { return whole; };
+  pipeline.model = make_model(model, place);
+  pipeline.frame.after = {{*end, model.end_piece, 0}};
+  pipeline.pad = *pad;
+  pipeline.kind = "sentencepiece";
+  return make_tokenizer(std::move(pipeline));
 }
 
 }  // namespace keyflow::text

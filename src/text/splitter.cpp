@@ -14,22 +14,21 @@ using nlohmann::json;
 constexpr std::string_view kClipPattern =
     R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
 
-Part slice(const Glyphs& glyphs, size_t begin, size_t end) {
-  return {glyphs[begin].at, {glyphs.begin() + static_cast<int64_t>(begin), glyphs.begin() + static_cast<int64_t>(end)}};
+Glyphs slice(const Glyphs& glyphs, size_t begin, size_t end) {
+  return {glyphs.begin() + static_cast<int64_t>(begin), glyphs.begin() + static_cast<int64_t>(end)};
 }
 
-Splitter on_each(std::function<void(Part, std::vector<Part>&)> split) {
-  return [split = std::move(split)](std::vector<Part> parts) {
-    std::vector<Part> out;
+Splitter on_each(std::function<void(Glyphs, std::vector<Glyphs>&)> split) {
+  return [split = std::move(split)](std::vector<Glyphs> parts) {
+    std::vector<Glyphs> out;
     for (auto& part : parts) {
-      if (!part.glyphs.empty()) split(std::move(part), out);
+      if (!part.empty()) split(std::move(part), out);
     }
     return out;
   };
 }
 
-void split_at_white_space(Part part, std::vector<Part>& out) {
-  const auto& glyphs = part.glyphs;
+void split_at_white_space(const Glyphs& glyphs, std::vector<Glyphs>& out) {
   for (size_t begin = 0, end = 0; begin < glyphs.size(); begin = end) {
     end = begin + 1;
     if (is_white_space(glyphs[begin].c)) continue;
@@ -47,12 +46,11 @@ Splitter read_metaspace(const json& object, const JsonPlace& place) {
   require(scheme == "always" || scheme == "first" || scheme == "never", ErrorKind::config, place.text(),
           ".prepend_scheme: expected always, first or never, found \"", printable(scheme), "\"");
   const bool splits = bool_member(object, "split", place, true);
-  return on_each([=, space = mark[0]](Part part, std::vector<Part>& out) {
-    auto& glyphs = part.glyphs;
+  return on_each([=, space = mark[0]](Glyphs glyphs, std::vector<Glyphs>& out) {
     for (auto& glyph : glyphs) glyph.c = glyph.c == U' ' ? space : glyph.c;
-    const bool wanted = scheme == "always" || (scheme == "first" && part.begin == 0);
+    const bool wanted = scheme == "always" || (scheme == "first" && glyphs[0].at == 0);
     if (wanted && glyphs[0].c != space) glyphs.insert(glyphs.begin(), {space, glyphs[0].at});
-    if (!splits) return out.push_back(std::move(part));
+    if (!splits) return out.push_back(std::move(glyphs));
     for (size_t begin = 0, end = 0; begin < glyphs.size(); begin = end) {
       end = begin + 1;
       while (end < glyphs.size() && glyphs[end].c != space) ++end;
@@ -83,8 +81,7 @@ size_t run(const Glyphs& glyphs, size_t at, bool (*is_member)(char32_t)) {
 }
 
 /// The parts that CLIP's regular expression matches.
-void split_clip(Part part, std::vector<Part>& out) {
-  const auto& glyphs = part.glyphs;
+void split_clip(const Glyphs& glyphs, std::vector<Glyphs>& out) {
   for (size_t at = 0; at < glyphs.size();) {
     size_t length = starts_with_any(glyphs, at, {U"<|startoftext|>", U"<|endoftext|>"});
     if (!length) length = contraction(glyphs, at);
@@ -97,19 +94,17 @@ void split_clip(Part part, std::vector<Part>& out) {
 }
 
 /// Divides once more, by the regular expression of GPT-2 (on parts without white space), and spells bytes.
-void split_bytes(Part part, std::vector<Part>& out) {
-  const auto& glyphs = part.glyphs;
+void split_bytes(const Glyphs& glyphs, std::vector<Glyphs>& out) {
   for (size_t at = 0; at < glyphs.size();) {
     size_t length = contraction(glyphs, at);
     if (!length) length = run(glyphs, at, is_letter);
     if (!length) length = run(glyphs, at, is_number);
     if (!length) length = run(glyphs, at, is_symbol);
-    Part word{glyphs[at].at, {}};
+    Glyphs word;
     for (size_t k = at; k < at + length; ++k) {
       std::string bytes;
       append_utf8(bytes, glyphs[k].c);
-      for (const char byte : bytes)
-        word.glyphs.push_back({byte_character(static_cast<unsigned char>(byte)), glyphs[k].at});
+      for (const char byte : bytes) word.push_back({byte_character(static_cast<unsigned char>(byte)), glyphs[k].at});
     }
     out.push_back(std::move(word));
     at += length;
@@ -117,7 +112,7 @@ void split_bytes(Part part, std::vector<Part>& out) {
 }
 
 Splitter in_turn(std::vector<Splitter> steps) {
-  return [steps = std::move(steps)](std::vector<Part> parts) {
+  return [steps = std::move(steps)](std::vector<Glyphs> parts) {
     for (const auto& step : steps) parts = step(std::move(parts));
     return parts;
   };
@@ -134,7 +129,7 @@ void require_clip_split(const json& object, const JsonPlace& place) {
 }  // namespace
 
 Splitter read_splitter(const json& object, const JsonPlace& place) {
-  if (object.is_null()) return [](std::vector<Part> parts) { return parts; };
+  if (object.is_null()) return [](std::vector<Glyphs> parts) { return parts; };
   const std::string type = string_member(object, "type", place);
   if (type == "WhitespaceSplit") return on_each(split_at_white_space);
   if (type == "Metaspace") return read_metaspace(object, place);

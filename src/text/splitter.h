@@ -9,12 +9,7 @@
 // source tokenizers@0.23: tokenizers/src/pre_tokenizers
 namespace keyflow::text {
 
-/// A part of the text, and the byte of the prompt where it begins (which its first glyph may have moved away from).
-struct Part {
-  uint32_t begin;
-  Glyphs glyphs;
-};
-using Splitter = std::function<std::vector<Part>(std::vector<Part>)>;
+using Splitter = std::function<std::vector<Glyphs>(std::vector<Glyphs>)>;
 
 /// The "pre_tokenizer" of a tokenizer.json; null leaves the text whole. Types: Sequence, WhitespaceSplit, Metaspace,
 /// and CLIP's Split with its ByteLevel. Throws Error::unsupported for others.

@@ -22,10 +22,8 @@ class PipelineTokenizer final : public Tokenizer {
     for (const auto& outer : pipeline_.added.split(glyphs_of(text), /*normalized=*/false)) {
       if (tokens.size() >= enough) break;
       if (take(outer, tokens)) continue;
-      uint32_t begin = outer.glyphs.front().at;
       for (const auto& span : pipeline_.added.split(pipeline_.normalize(outer.glyphs), /*normalized=*/true)) {
-        if (!take(span, tokens)) tokenize({begin, span.glyphs}, enough, tokens);
-        begin = span.glyphs.back().at + 1;
+        if (!take(span, tokens)) tokenize(span.glyphs, enough, tokens);
       }
     }
     return pipeline_.frame.apply(text, tokens, limit);
@@ -42,10 +40,10 @@ class PipelineTokenizer final : public Tokenizer {
     return true;
   }
 
-  void tokenize(Part whole, size_t enough, std::vector<Token>& tokens) const {
-    for (const auto& part : pipeline_.split({std::move(whole)})) {
+  void tokenize(const Glyphs& text, size_t enough, std::vector<Token>& tokens) const {
+    for (const auto& word : pipeline_.split({text})) {
       if (tokens.size() >= enough) return;
-      if (!part.glyphs.empty()) pipeline_.model->tokenize(part.glyphs, tokens);
+      if (!word.empty()) pipeline_.model->tokenize(word, tokens);
     }
   }
 

@@ -1,8 +1,8 @@
 #include "text/unigram.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -23,14 +23,17 @@ Unigram::Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback,
     : pieces_(std::move(pieces)), sorted_(pieces_.size()), unknown_(unknown), byte_fallback_(byte_fallback) {
   std::iota(sorted_.begin(), sorted_.end(), 0u);
   std::sort(sorted_.begin(), sorted_.end(), [&](auto a, auto b) { return pieces_[a].text < pieces_[b].text; });
-  double least = pieces_[0].score;
+  double least = std::numeric_limits<double>::max();
   for (size_t i = 0; i < sorted_.size(); ++i) {
     const Piece& piece = pieces_[sorted_[i]];
     require(i == 0 || pieces_[sorted_[i - 1]].text != piece.text, ErrorKind::config, place.text(), ": piece \"",
             printable(piece.text), "\" is there twice, as ", sorted_[i ? i - 1 : 0], " and ", sorted_[i]);
+    if (!piece.plain) continue;
+    plain_.push_back(sorted_[i]);
     ++first_byte_[byte_at(piece.text, 0) + 1];
     least = std::min(least, piece.score);
   }
+  require(!plain_.empty(), ErrorKind::config, place.text(), ": expected pieces of text, found none");
   std::partial_sum(first_byte_.begin(), first_byte_.end(), first_byte_.begin());
   unknown_score_ = least - kUnknownPenalty;
 }
@@ -52,8 +55,8 @@ std::vector<Unigram::Step> Unigram::best_steps(std::string_view bytes) const {
   for (size_t start = 0; start < bytes.size(); start += utf8_length(bytes[start])) {
     const size_t character = start + utf8_length(bytes[start]);
     bool has_character = false;
-    auto low = sorted_.begin() + first_byte_[byte_at(bytes, start)];
-    auto high = sorted_.begin() + first_byte_[byte_at(bytes, start) + 1];
+    auto low = plain_.begin() + first_byte_[byte_at(bytes, start)];
+    auto high = plain_.begin() + first_byte_[byte_at(bytes, start) + 1];
     // Between low and high stand the pieces that begin with bytes[start, end).
     for (size_t end = start + 1; low != high; ++end) {
       if (pieces_[*low].text.size() == end - start) {
@@ -72,17 +75,19 @@ std::vector<Unigram::Step> Unigram::best_steps(std::string_view bytes) const {
   return steps;
 }
 
-void Unigram::append_unknown(std::string_view bytes, uint32_t at, std::vector<Token>& out) const {
+void Unigram::append_unknown(const std::string& bytes, const uint32_t* at, std::vector<Token>& out) const {
+  const auto whole = id_of(bytes);
+  if (whole && pieces_[static_cast<size_t>(*whole)].plain) return out.push_back({*whole, bytes, at[0]});
   std::vector<Token> spelt;
   for (size_t i = 0; byte_fallback_ && i < bytes.size(); ++i) {
     char name[8];
     std::snprintf(name, sizeof name, "<0x%02X>", byte_at(bytes, i));
-    if (const auto id = id_of(name)) spelt.push_back({*id, name, at});
+    if (const auto id = id_of(name)) spelt.push_back({*id, name, at[i]});
   }
   if (spelt.size() == bytes.size()) {
     out.insert(out.end(), spelt.begin(), spelt.end());
   } else {
-    out.push_back({unknown_, std::string(bytes), at});
+    out.push_back({unknown_, bytes, at[0]});
   }
 }
 
@@ -110,7 +115,7 @@ void Unigram::tokenize(const Glyphs& word, std::vector<Token>& out) const {
     const auto [start, end] = spans[i];
     std::string piece = bytes.substr(start, end - start);
     if (ids[i] == unknown_) {
-      append_unknown(piece, at[start], out);
+      append_unknown(piece, &at[start], out);
     } else {
       out.push_back({ids[i], std::move(piece), at[start]});
     }

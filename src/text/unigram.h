@@ -17,6 +17,7 @@ class Unigram final : public TokenModel {
   struct Piece {
     std::string text;
     double score;
+    bool plain = true;  ///< may be found in a text; control, byte and unused pieces of sentencepiece are not
   };
   /// The id of a piece is its index. Throws Error::config for a piece that is there twice.
   Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback, const JsonPlace& place);
@@ -31,10 +32,11 @@ class Unigram final : public TokenModel {
     int64_t start = -1, id = -1;
   };
   std::vector<Step> best_steps(std::string_view bytes) const;
-  void append_unknown(std::string_view bytes, uint32_t at, std::vector<Token>& out) const;
+  void append_unknown(const std::string& bytes, const uint32_t* at, std::vector<Token>& out) const;
 
   std::vector<Piece> pieces_;
   std::vector<uint32_t> sorted_;  // ids, by the bytes of their pieces
+  std::vector<uint32_t> plain_;   // those of them that may be found in a text
   std::array<uint32_t, 257> first_byte_{};
   int64_t unknown_;
   bool byte_fallback_;
