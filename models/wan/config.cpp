@@ -66,7 +66,7 @@ TransformerConfig transformer_config_from_json(const json& json_object, const st
   fields.expect("cross_attn_norm", {true});
   fields.expect("qk_norm", {"rms_norm_across_heads", true});
   fields.expect("window_size", {{-1, -1}});
-  for (const char* key : {"_diffusers_version", "_name_or_path", "variant"}) fields.skip(key);
+  for (const char* key : {"_diffusers_version", "_name_or_path", "_use_default_values"}) fields.skip(key);
   fields.finish();
   if (heads_stated) {
     require(head >= 1 && head <= 4096 && config.num_heads >= 1 && config.num_heads <= 4096, ErrorKind::config, where,

@@ -1,6 +1,7 @@
 #include "models/wan/transformer.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/isfinite.h>
@@ -31,6 +32,12 @@ int64_t patch_volume(const TransformerConfig& config) {
 }
 
 bool finite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
+
+/// Once per run, so that a bad embedding is named here and not by every block. While training it would stop a GPU at
+/// each step.
+void require_finite(const at::Tensor& x, const char* module) {
+  require(at::GradMode::is_enabled() || finite(x), ErrorKind::numeric, module, ": its output holds NaN or infinity");
+}
 
 }  // namespace
 
@@ -78,6 +85,7 @@ std::vector<KeyValue> Transformer::text_keys(const at::Tensor& text) const {
   require(missing >= 0, ErrorKind::shape, "text: expected at most ", config_.text_len, " tokens, found ", text.size(1));
   const at::Tensor padded = missing ? at::constant_pad_nd(text, {0, 0, 0, missing}) : text;         // [B, text_len, E]
   const at::Tensor embedded = text_embedding.second(ops::gelu_tanh(text_embedding.first(padded)));  // [B, text_len, C]
+  require_finite(embedded, "text_embedding");
   std::vector<KeyValue> keys;
   for (const auto& block : blocks) keys.push_back(block.cross().text(embedded));
   return keys;
@@ -90,6 +98,7 @@ Context Transformer::prepare(const at::Tensor& text, const at::Tensor& image) co
           "wan: this checkpoint has no image branch; expected no picture tokens, found ", shape_text(image.sizes()));
   require_shape(image, {text.size(0), config_.image_pos_len ? config_.image_pos_len : -1, config_.image_dim}, "image");
   const at::Tensor embedded = (*img_emb)(image);  // [B, K, C]
+  require_finite(embedded, "img_emb");
   for (const auto& block : blocks) context.image.push_back(block.cross().image(embedded));
   return context;
 }
@@ -145,9 +154,9 @@ std::string Transformer::first_non_finite(const at::Tensor& latents, const at::T
   if (!finite(latents)) return "latents";
   for (size_t i = 0; i < blocks.size(); ++i) {
     const std::string name = "blocks." + std::to_string(i) + ".cross_attn";
-    if (!finite(context.text[i].key) || !finite(context.text[i].value)) return name + " (text keys and values)";
+    if (!finite(context.text[i].key) || !finite(context.text[i].value)) return name + " (text)";
     if (context.image.empty()) continue;
-    if (!finite(context.image[i].key) || !finite(context.image[i].value)) return name + " (image keys and values)";
+    if (!finite(context.image[i].key) || !finite(context.image[i].value)) return name + " (image)";
   }
   Pass pass = begin(latents, timestep, context);
   if (!finite(pass.x)) return "patch_embedding";

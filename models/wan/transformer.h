@@ -33,7 +33,8 @@ class Transformer {
   /// text   [B, M, text_dim], any float, M <= text_len; zero rows are appended up to text_len, and are attended as Wan
   /// does image  [B, K, image_dim], tokens of all pictures one after the other (first, last); undefined for none.
   ///        K = image_pos_len where the checkpoint has that table
-  /// throws Error::shape, Error::unsupported for pictures given to a checkpoint without image branch
+  /// throws Error::shape, Error::unsupported for pictures given to a checkpoint without image branch, Error::numeric
+  ///        when an embedding is not finite (not checked while gradients are recorded)
   Context prepare(const at::Tensor& text, const at::Tensor& image = {}) const;
 
   /// Another text with the same pictures (the negative prompt of guidance).

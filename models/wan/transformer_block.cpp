@@ -49,8 +49,9 @@ at::Tensor TransformerBlock::cross_attention(at::Tensor x, const KeyValue& text,
   return ops::add_gated(std::move(x), cross_attn(h, text, image));
 }
 
-at::Tensor TransformerBlock::feed_forward(at::Tensor x, const Modulation& m) const {
-  const int64_t L = x.size(1), most = std::max<int64_t>(1, ffn.tokens_at_once() / x.size(0));
+at::Tensor TransformerBlock::feed_forward(at::Tensor x, const Modulation& m, int64_t tokens_at_once) const {
+  const int64_t L = x.size(1), budget = tokens_at_once > 0 ? tokens_at_once : ffn.tokens_at_once();
+  const int64_t most = std::max<int64_t>(1, budget / x.size(0));
   const auto branch = [&](const at::Tensor& tokens) {
     const at::Tensor h = ops::modulate(tokens, m.shift_ffn, m.scale_ffn, eps_, linear_);
     return ops::add_gated(tokens, ffn(h), m.gate_ffn);

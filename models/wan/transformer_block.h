@@ -36,7 +36,8 @@ class TransformerBlock {
   Modulation modulation(const at::Tensor& e0) const;
   at::Tensor self_attention(at::Tensor x, const Modulation& m, const at::Tensor& table) const;
   at::Tensor cross_attention(at::Tensor x, const KeyValue& text, const KeyValue& image) const;
-  at::Tensor feed_forward(at::Tensor x, const Modulation& m) const;
+  /// `tokens_at_once` over the whole batch; 0 chooses. Where gradients are wanted all go at once.
+  at::Tensor feed_forward(at::Tensor x, const Modulation& m, int64_t tokens_at_once = 0) const;
 
   const CrossAttention& cross() const { return cross_attn; }
 
