@@ -12,20 +12,32 @@ std::string join(ErrorKind kind, const std::string& message, const std::vector<s
   return text;
 }
 
-/// Length of the valid UTF-8 sequence that starts at text[i], 0 if there is none.
+/// Length of the valid UTF-8 sequence (Unicode table 3-7: no overlong forms, no surrogates) that starts at text[i], 0
+/// if there is none.
 size_t utf8_length(std::string_view text, size_t i) {
   const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
   const unsigned char lead = byte(i);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xC2 && lead < 0xE0 ? 2
-                        : lead >= 0xE0 && lead < 0xF0 ? 3
-                        : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                      : 0;
+  if (lead < 0x80) return 1;
+  const size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
   if (length == 0 || i + length > text.size()) return 0;
-  for (size_t k = 1; k < length; ++k) {
+  const unsigned char lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned char highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (byte(i + 1) < lowest || byte(i + 1) > highest) return 0;
+  for (size_t k = 2; k < length; ++k) {
     if ((byte(i + k) & 0xC0) != 0x80) return 0;
   }
   return length;
+}
+
+/// True for a valid sequence that would break or turn the line it is printed in: C0 and C1 controls, line and paragraph
+/// separators, direction overrides.
+bool breaks_line(std::string_view sequence) {
+  const auto byte = [&](size_t k) { return static_cast<unsigned char>(sequence[k]); };
+  if (sequence.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+  if (sequence.size() == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
+  if (sequence.size() != 3 || byte(0) != 0xE2) return false;
+  return (byte(1) == 0x80 && byte(2) >= 0xA8 && byte(2) <= 0xAE) ||
+         (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9);
 }
 
 }  // namespace
@@ -64,11 +76,9 @@ std::string printable(std::string_view text, size_t limit) {
   for (size_t i = 0; i < text.size();) {
     if (out.size() >= limit) return out + "...";
     const size_t length = utf8_length(text, i);
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    const bool c1_control = length == 2 && c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (length == 0 || c < 0x20 || c == 0x7F || c1_control) {
+    if (length == 0 || breaks_line(text.substr(i, length))) {
       char buffer[8];
-      std::snprintf(buffer, sizeof buffer, "\\x%02x", c);
+      std::snprintf(buffer, sizeof buffer, "\\x%02x", static_cast<unsigned char>(text[i]));
       out += buffer;
       ++i;
     } else {

@@ -38,7 +38,7 @@ void require(bool condition, ErrorKind kind, const Parts&... parts) {
   if (!condition) fail(kind, parts...);
 }
 
-/// Text out of a file, made safe to print: control characters and invalid UTF-8 escaped as \xNN, cut at
+/// Text out of a file, made safe to print: controls, line separators and invalid UTF-8 escaped as \xNN, cut at
 /// `limit` bytes with "..." after it, so that a tensor name can neither forge a line nor send terminal codes.
 std::string printable(std::string_view text, size_t limit = 120);
 
