@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/interrupt.h"
 
 namespace keyflow::apps {
 namespace {
@@ -37,6 +38,20 @@ void print(std::string_view text) {
   const int problem = write_all(STDOUT_FILENO, text);
   require(problem == 0, ErrorKind::io, "standard output: cannot write ", text.size(),
           " bytes: ", std::strerror(problem));
+}
+
+std::string read_standard_input(size_t limit) {
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    throw_if_interrupted();
+    if (count < 0 && errno == EINTR) continue;
+    require(count >= 0, ErrorKind::io, "standard input: cannot read: ", std::strerror(errno));
+    if (count == 0) return text;
+    text.append(buffer, static_cast<size_t>(count));
+    require(text.size() <= limit, ErrorKind::io, "standard input: expected at most ", limit, " bytes, found more");
+  }
 }
 
 void note(std::string_view text) { write_all(STDERR_FILENO, text); }

@@ -11,6 +11,9 @@ void open_standard_streams();
 /// Writes all of it to standard output; throws Error::io when that fails (reader gone, disk full).
 void print(std::string_view text);
 
+/// All of standard input, at most `limit` bytes; throws Error::io.
+std::string read_standard_input(size_t limit);
+
 /// Writes to standard error and does not care whether anyone listens.
 void note(std::string_view text);
 
