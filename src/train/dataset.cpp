@@ -1,5 +1,6 @@
 #include "train/dataset.h"
 
+#include <charconv>
 #include <sstream>
 
 #include "core/compute.h"
@@ -37,6 +38,11 @@ Dataset open_dataset(const std::filesystem::path& path) {
   if (names != file->metadata().end()) {
     std::istringstream lines(names->second);
     for (std::string line; std::getline(lines, line);) data.names.push_back(line);
+  }
+  const auto vocabulary = file->metadata().find("vocabulary");
+  if (vocabulary != file->metadata().end()) {
+    const std::string& text = vocabulary->second;
+    std::from_chars(text.data(), text.data() + text.size(), data.vocabulary);
   }
   return data;
 }

@@ -35,7 +35,7 @@ int main(int count, char** words) {
     keyflow::install_signal_handlers();
     keyflow::tune_allocator();
     keyflow::require(count > 1, ErrorKind::usage,
-                     "expected a stage: vae, vae-quality or latents, then --name value pairs");
+                     "expected a stage: vae, vae-quality, latents or dit, then --name value pairs");
     keyflow::train::run_stage(words[1], read_options(count, words), print);
     return 0;
   } catch (const keyflow::Error& error) {

@@ -7,6 +7,8 @@
 #include "core/compute.h"
 #include "core/data_folder.h"
 #include "core/error.h"
+#include "train/dataset.h"
+#include "train/dit_trainer.h"
 #include "train/latent_cache.h"
 #include "train/vae_trainer.h"
 
@@ -132,6 +134,38 @@ void run_latents(Reader reader, void (*print)(const std::string&)) {
   print("latents: written to " + caching.output.string());
 }
 
+void run_dit(Reader reader, void (*print)(const std::string&)) {
+  const Setting setting = take_setting(reader);
+  DitTraining training;
+  training.data = setting.data;
+  training.latents = setting.folder / "latents.safetensors";
+  training.folder = setting.folder;
+  training.compute = setting.compute;
+  std::filesystem::path config = data_folder() / "configs" / "mini";
+  reader.take("config", config);
+  reader.take("clip-batch", training.clip_batch, 1, 4096);
+  reader.take("picture-batch", training.picture_batch, 1, 4096);
+  reader.take("picture-share", training.picture_share, 0, 1);
+  reader.take("steps", training.steps, 1, 1e9);
+  reader.take("rate", training.peak_rate, 1e-9, 1);
+  reader.take("warm-up", training.warm_up, 0, 1e9);
+  reader.take("cool-down", training.cool_down, 0, 1e9);
+  reader.take("shift", training.shift, 0.01, 100);
+  reader.take("text-dropout", training.text_dropout, 0, 1);
+  reader.take("picture-dropout", training.picture_dropout, 0, 1);
+  reader.take("seed", training.seed, 0, 1.8e19);
+  reader.take("log-every", training.log_every, 1, 1e9);
+  reader.take("save-every", training.save_every, 1, 1e9);
+  reader.finish();
+  const int64_t vocabulary = open_dataset(training.data).vocabulary;
+  require(vocabulary > 0, ErrorKind::weights, printable(training.data.string(), 400),
+          ": expected the size of the vocabulary in its metadata, found none");
+  training.model = small_model_config(config, vocabulary);
+  print("dit: " + to_text(training.compute) + ", log in " + (training.folder / "log.jsonl").string());
+  train_dit(training);
+  print("dit: written to " + training.folder.string());
+}
+
 const std::vector<OptionHelp>& shared_options() {
   static const std::vector<OptionHelp> list{{"data", "FILE", "What `keyflow train prepare` made"},
                                             {"out", "FOLDER", "State, log and the finished network"},
@@ -142,7 +176,7 @@ const std::vector<OptionHelp>& shared_options() {
 
 }  // namespace
 
-std::vector<std::string> stages() { return {"vae", "vae-quality", "latents"}; }
+std::vector<std::string> stages() { return {"vae", "vae-quality", "latents", "dit"}; }
 
 std::vector<OptionHelp> stage_options(const std::string& stage) {
   std::vector<OptionHelp> list = shared_options();
@@ -150,6 +184,25 @@ std::vector<OptionHelp> stage_options(const std::string& stage) {
   if (stage == "latents") {
     list.push_back({"free-sets", "N", "Conditions of random frames for each clip [2]"});
     list.push_back({"seed", "N", "Seed of weights, crops and noise [0]"});
+  }
+  if (stage == "dit") {
+    for (const OptionHelp& option :
+         std::vector<OptionHelp>{{"config", "PATH", "vae: network file; dit: folder of three [configs/mini]"},
+                                 {"clip-batch", "N", "Clips of a clip step [8]"},
+                                 {"picture-batch", "N", "Pictures of a picture step [32]"},
+                                 {"picture-share", "X", "Share of picture steps [0.34]"},
+                                 {"steps", "N", "Steps of this stage [vae 800, dit 2000]"},
+                                 {"rate", "X", "Peak learning rate [vae 0.001, dit 0.0005]"},
+                                 {"warm-up", "N", "Steps until it is reached [vae 50, dit 100]"},
+                                 {"cool-down", "N", "Steps of its fall at the end [vae 200, dit 500]"},
+                                 {"shift", "X", "Shift of the sampled sigmas [2]"},
+                                 {"text-dropout", "X", "Samples with the empty prompt [0.12]"},
+                                 {"picture-dropout", "X", "Samples without picture tokens [0.1]"},
+                                 {"seed", "N", "Seed of weights, samples and noise [0]"},
+                                 {"log-every", "N", "Steps between lines of log.jsonl [20]"},
+                                 {"save-every", "N", "Steps between saved states [200]"}}) {
+      list.push_back(option);
+    }
   }
   if (stage == "vae") {
     for (const OptionHelp& option :
@@ -174,7 +227,8 @@ void run_stage(const std::string& stage, const Options& options, void (*print)(c
   if (stage == "vae") return run_vae(Reader(options), print);
   if (stage == "vae-quality") return run_vae_quality(Reader(options), print);
   if (stage == "latents") return run_latents(Reader(options), print);
-  fail(ErrorKind::usage, "train: unknown stage ", printable(stage), "; expected vae, vae-quality or latents");
+  if (stage == "dit") return run_dit(Reader(options), print);
+  fail(ErrorKind::usage, "train: unknown stage ", printable(stage), "; expected vae, vae-quality, latents or dit");
 }
 
 }  // namespace keyflow::train

@@ -13,7 +13,7 @@ struct OptionHelp {
 /// Options by name, without dashes, as text.
 using Options = std::map<std::string, std::string>;
 
-/// The stages of a training: "vae", "vae-quality", "latents".
+/// The stages of a training: "vae", "vae-quality", "latents", "dit".
 std::vector<std::string> stages();
 std::vector<OptionHelp> stage_options(const std::string& stage);
 

@@ -125,7 +125,7 @@ Prepared prepare(const Preparation& options) {
                              {"clip_tokens", tokenize(clips, *tokenizer, options)},
                              {"picture_tokens", tokenize(pictures, *tokenizer, options)},
                              {"validation", at::tensor(validation, at::kLong)}},
-                            {{"names", names}});
+                            {{"names", names}, {"vocabulary", std::to_string(tokenizer->vocabulary())}});
   return {static_cast<int64_t>(clips.size()), static_cast<int64_t>(pictures.size()),
           static_cast<int64_t>(validation.size()), tokenizer->vocabulary()};
 }
