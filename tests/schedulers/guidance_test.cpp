@@ -49,7 +49,8 @@ TEST(Prediction, EachParameterisationFindsTheCleanSample) {
     EXPECT_THROW(to_denoised(Prediction::epsilon, noise, x, schedule, step), Error);
   }
   for (const auto path : {NoisePath::vp, NoisePath::ve}) {
-    schedule = {{3.0, 0.4, 0.0}, {700, 100}, path};
+    schedule = explicit_schedule({0.8, 0.4});
+    schedule.path = path;
     for (const int64_t step : {0, 1}) {
       const auto x = add_noise(x0, noise, schedule, step);
       const double sigma = schedule.sigmas[step], root = std::sqrt(1 + sigma * sigma);

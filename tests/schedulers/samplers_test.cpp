@@ -58,131 +58,142 @@ std::vector<Case> all_cases() {
   return cases;
 }
 
-class EverySampler : public ::testing::TestWithParam<Case> {};
+TEST(EverySampler, GoesOnBitForBitFromEachStep) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    for (const int64_t steps : {1, 2, 3, 9}) {
+      const auto schedule = schedule_of(sampler.flow_kind, steps, 5);
+      std::vector<SamplerState> states{{.step = 0, .latents = initial_noise(kSeeds, kShape), .history = {}}};
+      auto options = c.options();
+      options.noise = seeded_noise(kSeeds, kShape);
+      options.on_step = [&](const SamplerState& state, const at::Tensor&) {
+        // What is saved must not change when the run goes on.
+        auto copy = state;
+        copy.latents = state.latents.clone();
+        for (auto& tensor : copy.history) tensor = tensor.clone();
+        states.push_back(copy);
+      };
+      const auto denoise = flow_denoiser(schedule, toy_velocity);
+      const auto whole = sampler.run(denoise, states[0].latents, schedule, options);
+      ASSERT_EQ(static_cast<int64_t>(states.size()), steps + 1);
+      const auto saved = states;
+      for (const auto& state : saved) {
+        auto again = c.options();
+        again.noise = seeded_noise(kSeeds, kShape);
+        again.resume = state;
+        EXPECT_TRUE(sampler.run(denoise, {}, schedule, again).equal(whole)) << steps << " steps, from " << state.step;
+      }
+    }
+  }
+}
 
-TEST_P(EverySampler, GoesOnBitForBitFromEachStep) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  for (const int64_t steps : {1, 2, 3, 9}) {
-    const auto schedule = schedule_of(sampler.flow_kind, steps, 5);
-    std::vector<SamplerState> states{{.step = 0, .latents = initial_noise(kSeeds, kShape), .history = {}}};
-    auto options = GetParam().options();
+TEST(EverySampler, GivesTheSameTwiceAndWithAnotherNumberOfThreads) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
+    const std::vector<int64_t> large{4, 5, 63, 65};  // more elements than one thread is given
+    const int threads = at::get_num_threads();
+    at::set_num_threads(1);
+    const auto first = run(sampler, schedule, c.options(), large);
+    const auto second = run(sampler, schedule, c.options(), large);
+    at::set_num_threads(3);
+    const auto parallel = run(sampler, schedule, c.options(), large);
+    at::set_num_threads(threads);
+    for (size_t i = 0; i < first.size(); ++i) {
+      EXPECT_TRUE(first[i].equal(second[i])) << i;
+      EXPECT_LE((first[i] - parallel[i]).abs().max().item<double>(), 1e-5) << i;
+    }
+  }
+}
+
+TEST(EverySampler, StaysFiniteOnEverySchedule) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    for (const auto& kind : flow_kind_names()) {
+      for (const auto& [steps, shift] :
+           std::vector<std::pair<int64_t, double>>{{1, 1},
+                                                   {2, 1},
+                                                   {3, 16},
+                                                   {14, 5},
+                                                   {15, 5},
+                                                   {80, 16},
+                                                   {200, sampler.flow_kind == flow_kind(kind) ? 16 : 1}}) {
+        const auto latents = run(sampler, schedule_of(flow_kind(kind), steps, shift), c.options());
+        ASSERT_EQ(static_cast<int64_t>(latents.size()), steps);
+        ASSERT_TRUE(at::isfinite(latents.back()).all().item<bool>()) << kind << " N=" << steps << " s=" << shift;
+      }
+    }
+  }
+}
+
+TEST(EverySampler, StaysFiniteOnDuplicateSigmasAndPureNoise) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    for (const std::vector<double>& sigmas : std::vector<std::vector<double>>{
+             {1, 1, 1, 0.5}, {1, 0.5}, {1}, {1, 0.9, 0.9, 0.9, 0.4, 0.2, 0.2}, {0.5, 0.5}, {1e-6, 1e-6}}) {
+      const auto schedule = explicit_schedule(sigmas);
+      EXPECT_TRUE(at::isfinite(run(sampler, schedule, c.options()).back()).all().item<bool>()) << sigmas;
+    }
+  }
+}
+
+TEST(EverySampler, EndsInTheLastDenoisedSample) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    const auto schedule = schedule_of(sampler.flow_kind, 5, 5);
+    auto options = c.options();
     options.noise = seeded_noise(kSeeds, kShape);
-    options.on_step = [&](const SamplerState& state, const at::Tensor&) {
-      // What is saved must not change when the run goes on.
-      auto copy = state;
-      copy.latents = state.latents.clone();
-      for (auto& tensor : copy.history) tensor = tensor.clone();
-      states.push_back(copy);
-    };
+    at::Tensor last;
+    options.on_step = [&](const SamplerState&, const at::Tensor& denoised) { last = denoised; };
     const auto denoise = flow_denoiser(schedule, toy_velocity);
-    const auto whole = sampler.run(denoise, states[0].latents, schedule, options);
-    ASSERT_EQ(static_cast<int64_t>(states.size()), steps + 1);
-    const auto saved = states;
-    for (const auto& state : saved) {
-      auto again = GetParam().options();
-      again.noise = seeded_noise(kSeeds, kShape);
-      again.resume = state;
-      EXPECT_TRUE(sampler.run(denoise, {}, schedule, again).equal(whole)) << steps << " steps, from " << state.step;
-    }
+    const auto end = sampler.run(denoise, initial_noise(kSeeds, kShape), schedule, options);
+    EXPECT_LE((end - last).abs().max().item<double>(), 1e-6);
   }
 }
 
-TEST_P(EverySampler, GivesTheSameTwiceAndWithAnotherNumberOfThreads) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
-  const std::vector<int64_t> large{4, 5, 63, 65};  // more elements than one thread is given
-  const int threads = at::get_num_threads();
-  at::set_num_threads(1);
-  const auto first = run(sampler, schedule, GetParam().options(), large);
-  const auto second = run(sampler, schedule, GetParam().options(), large);
-  at::set_num_threads(3);
-  const auto parallel = run(sampler, schedule, GetParam().options(), large);
-  at::set_num_threads(threads);
-  for (size_t i = 0; i < first.size(); ++i) {
-    EXPECT_TRUE(first[i].equal(second[i])) << i;
-    EXPECT_LE((first[i] - parallel[i]).abs().max().item<double>(), 1e-5) << i;
+TEST(EverySampler, SampleDoesNotDependOnItsPlaceInTheBatch) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
+    const auto denoise = flow_denoiser(schedule, toy_velocity);
+    const auto sample = [&](const std::vector<uint64_t>& seeds) {
+      auto options = c.options();
+      options.noise = seeded_noise(seeds, kShape);
+      return sampler.run(denoise, initial_noise(seeds, kShape), schedule, options);
+    };
+    EXPECT_LE((sample({7, 8, 9})[2] - sample({9})[0]).abs().max().item<double>(), 1e-6);
   }
 }
 
-TEST_P(EverySampler, StaysFiniteOnEverySchedule) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  for (const auto& kind : flow_kind_names()) {
-    for (const auto& [steps, shift] :
-         std::vector<std::pair<int64_t, double>>{{1, 1},
-                                                 {2, 1},
-                                                 {3, 16},
-                                                 {14, 5},
-                                                 {15, 5},
-                                                 {80, 16},
-                                                 {200, sampler.flow_kind == flow_kind(kind) ? 16 : 1}}) {
-      const auto latents = run(sampler, schedule_of(flow_kind(kind), steps, shift), GetParam().options());
-      ASSERT_EQ(static_cast<int64_t>(latents.size()), steps);
-      ASSERT_TRUE(at::isfinite(latents.back()).all().item<bool>()) << kind << " N=" << steps << " s=" << shift;
-    }
+TEST(EverySampler, RefusesWhatDoesNotFit) {
+  for (const auto& c : all_cases()) {
+    SCOPED_TRACE(c.name);
+    const auto& sampler = find_sampler(c.sampler);
+    const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
+    const auto denoise = flow_denoiser(schedule, toy_velocity);
+    const auto x = initial_noise(kSeeds, kShape);
+    auto options = c.options();
+    options.noise = seeded_noise(kSeeds, kShape);
+
+    EXPECT_THROW(sampler.run(denoise, x.to(at::kHalf), schedule, options), Error);
+    EXPECT_THROW(sampler.run([](const at::Tensor& y, int64_t) { return y[0]; }, x, schedule, options), Error);
+    auto bad = options;
+    bad.resume = SamplerState{.step = 5, .latents = x, .history = {}};
+    EXPECT_THROW(sampler.run(denoise, x, schedule, bad), Error);
+    bad.resume = SamplerState{.step = 2, .latents = x, .history = {x, x, x, x, x, x, x, x}};
+    EXPECT_THROW(sampler.run(denoise, x, schedule, bad), Error);
+    if (!sampler.stochastic) continue;
+    bad = options;
+    bad.noise = nullptr;
+    EXPECT_THROW(sampler.run(denoise, x, schedule, bad), Error);
   }
 }
-
-TEST_P(EverySampler, StaysFiniteOnDuplicateSigmasAndPureNoise) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  for (const std::vector<double>& sigmas : std::vector<std::vector<double>>{
-           {1, 1, 1, 0.5}, {1, 0.5}, {1}, {1, 0.9, 0.9, 0.9, 0.4, 0.2, 0.2}, {0.5, 0.5}, {1e-6, 1e-6}}) {
-    const auto schedule = explicit_schedule(sigmas);
-    EXPECT_TRUE(at::isfinite(run(sampler, schedule, GetParam().options()).back()).all().item<bool>()) << sigmas;
-  }
-}
-
-TEST_P(EverySampler, EndsInTheLastDenoisedSample) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  const auto schedule = schedule_of(sampler.flow_kind, 5, 5);
-  auto options = GetParam().options();
-  options.noise = seeded_noise(kSeeds, kShape);
-  at::Tensor last;
-  options.on_step = [&](const SamplerState&, const at::Tensor& denoised) { last = denoised; };
-  const auto denoise = flow_denoiser(schedule, toy_velocity);
-  const auto end = sampler.run(denoise, initial_noise(kSeeds, kShape), schedule, options);
-  EXPECT_LE((end - last).abs().max().item<double>(), 1e-6);
-}
-
-TEST_P(EverySampler, SampleDoesNotDependOnItsPlaceInTheBatch) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
-  const auto denoise = flow_denoiser(schedule, toy_velocity);
-  const auto sample = [&](const std::vector<uint64_t>& seeds) {
-    auto options = GetParam().options();
-    options.noise = seeded_noise(seeds, kShape);
-    return sampler.run(denoise, initial_noise(seeds, kShape), schedule, options);
-  };
-  EXPECT_LE((sample({7, 8, 9})[2] - sample({9})[0]).abs().max().item<double>(), 1e-6);
-}
-
-TEST_P(EverySampler, RefusesWhatDoesNotFit) {
-  const auto& sampler = find_sampler(GetParam().sampler);
-  const auto schedule = schedule_of(sampler.flow_kind, 4, 5);
-  const auto denoise = flow_denoiser(schedule, toy_velocity);
-  const auto x = initial_noise(kSeeds, kShape);
-  auto options = GetParam().options();
-  options.noise = seeded_noise(kSeeds, kShape);
-
-  EXPECT_THROW(sampler.run(denoise, x.to(at::kHalf), schedule, options), Error);
-  EXPECT_THROW(sampler.run([](const at::Tensor& y, int64_t) { return y[0]; }, x, schedule, options), Error);
-  auto bad = options;
-  bad.resume = SamplerState{.step = 5, .latents = x, .history = {}};
-  EXPECT_THROW(sampler.run(denoise, x, schedule, bad), Error);
-  bad.resume = SamplerState{.step = 2, .latents = x, .history = {x, x, x, x, x, x, x, x}};
-  EXPECT_THROW(sampler.run(denoise, x, schedule, bad), Error);
-  if (!sampler.stochastic) return;
-  bad = options;
-  bad.noise = nullptr;
-  EXPECT_THROW(sampler.run(denoise, x, schedule, bad), Error);
-}
-
-INSTANTIATE_TEST_SUITE_P(Table, EverySampler, ::testing::ValuesIn(all_cases()), [](const auto& info) {
-  std::string name;
-  for (const char c : info.param.name) {
-    if (c != '+') name += c;
-  }
-  return name;
-});
 
 struct ToyRow {
   const char* sampler;
