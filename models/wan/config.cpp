@@ -12,6 +12,26 @@ namespace keyflow::wan {
 
 using nlohmann::json;
 
+namespace {
+
+struct FieldReader {
+  JsonFields& fields;
+  std::vector<int64_t> patch;
+
+  void operator()(const std::string& name, int64_t& value) {
+    // null is diffusers' word for "no image branch".
+    if (name.starts_with("image_")) {
+      fields.read_or_null(name, value, 0);
+    } else {
+      fields.read(name, value);
+    }
+  }
+  void operator()(const std::string& name, double& value) { fields.read(name, value); }
+  void operator()(const std::string& name, std::array<int64_t, 3>&) { fields.read(name, patch); }
+};
+
+}  // namespace
+
 void TransformerConfig::validate() const {
   visit(*this, [](const char* name, const auto& value) {
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, int64_t>) {
@@ -45,21 +65,14 @@ TransformerConfig transformer_config_from_json(const json& json_object, const st
               class_name.find("S2V") == std::string::npos,
           ErrorKind::unsupported, where, ": _class_name ", printable(class_name),
           ": expected WanModel or WanTransformer3DModel");
-  std::vector<int64_t> patch(config.patch_size.begin(), config.patch_size.end());
-  TransformerConfig::visit(config, [&](const char* name, auto& value) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::array<int64_t, 3>>) {
-      fields.read(name, patch);
-    } else {
-      fields.read(name, value);
-    }
-  });
+  FieldReader reader{fields, {config.patch_size.begin(), config.patch_size.end()}};
+  TransformerConfig::visit(config, reader);
   int64_t head = 0, added = 0;
   fields.read("num_attention_heads", config.num_heads);
   const bool heads_stated = fields.read("attention_head_dim", head);
   fields.read("in_channels", config.in_dim);
   fields.read_or_null("out_channels", config.out_dim, config.in_dim);
   fields.read("rope_max_seq_len", config.rope_max_len);
-  fields.read_or_null("image_dim", config.image_dim, 0);
   fields.read_or_null("added_kv_proj_dim", added, 0);
   fields.read_or_null("pos_embed_seq_len", config.image_pos_len, 0);
   fields.expect("model_type", {"t2v", "i2v", "flf2v", "ti2v"});
@@ -74,6 +87,7 @@ TransformerConfig transformer_config_from_json(const json& json_object, const st
             config.num_heads);
     config.dim = config.num_heads * head;
   }
+  const auto& patch = reader.patch;
   require(patch.size() == 3, ErrorKind::config, where, ": patch_size: expected 3 values, found ", patch.size());
   std::copy(patch.begin(), patch.end(), config.patch_size.begin());
   require(added == 0 || added == config.dim, ErrorKind::config, where, ": added_kv_proj_dim: expected ", config.dim,

@@ -14,7 +14,8 @@ struct AttentionOptions {
 /// Scaled dot-product attention, softmax(q kᵀ · scale + bias) v.
 ///
 /// q [B, N, L, D], k [B, N, M, D], v [B, N, M, D], any float, strided as they like with the last dimension dense
-/// return [B, N, L, D] in options.type; laid out so that merge_heads copies nothing
+/// return [B, N, L, D] in options.type; laid out so that merge_heads copies nothing. NaN or infinity in q or k makes it
+///        NaN, which the CPU kernel of libtorch alone does not guarantee
 /// throws Error::shape if the shapes disagree
 /// source Attention Is All You Need (1706.03762) eq. 1
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

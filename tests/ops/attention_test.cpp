@@ -2,6 +2,8 @@
 
 #include <ATen/ops/arange.h>
 
+#include <limits>
+
 #include "core/random.h"
 #include "tests/tensor_match.h"
 
@@ -58,6 +60,21 @@ TEST(Attention, HeadsSplitAndMerge) {
   EXPECT_EQ(heads[1][2][0][1].item<int64_t>(), x[1][0][5].item<int64_t>());
   EXPECT_TRUE(ops::merge_heads(heads).equal(x));
   EXPECT_THROW(ops::split_heads(x, 3), Error);
+}
+
+TEST(Attention, NaNNeverVanishes) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    for (const double bad : {nan, infinity}) {
+      Inputs query, keys;
+      query.q[1][2][3][4] = bad;
+      keys.k.select(3, 4).fill_(bad);
+      EXPECT_TRUE(ops::attention(query.q, query.k, query.v, {.type = type}).isnan().any().item<bool>());
+      EXPECT_TRUE(ops::attention(keys.q, keys.k, keys.v, {.type = type}).isnan().any().item<bool>());
+    }
+    const Inputs good;
+    EXPECT_TRUE(ops::attention(good.q * 1e3, good.k, good.v, {.type = type}).isfinite().all().item<bool>());
+  }
 }
 
 TEST(Attention, RefusesShapesThatDisagree) {
