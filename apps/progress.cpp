@@ -19,8 +19,8 @@ ProgressStyle progress_style(const std::string& name) {
   return ProgressStyle::plain;
 }
 
-Progress::Progress(ProgressStyle style, bool verbose, int64_t segments, std::filesystem::path preview_path)
-    : style_(style), verbose_(verbose), preview_path_(std::move(preview_path)), estimate_(segments) {}
+Progress::Progress(ProgressStyle style, bool verbose, std::filesystem::path preview_path)
+    : style_(style), verbose_(verbose), preview_path_(std::move(preview_path)) {}
 
 Progress::~Progress() {
   if (bar_on_screen_) apps::note("\r\x1b[K");
@@ -68,7 +68,7 @@ void Progress::progress(Phase phase, int64_t done, int64_t total) {
     return draw_bar(name, done, total, new_phase || done == total);
   }
   const int64_t tenth = total > 1 ? done * 10 / total : 0;
-  if (!new_phase && (tenth == printed_tenth_ || done == total)) return;
+  if (phase == Phase::load || (!new_phase && (tenth == printed_tenth_ || done == total))) return;
   printed_phase_ = name;
   printed_tenth_ = tenth;
   const std::string left = estimate_.left_s() ? ", " + duration_text(*estimate_.left_s()) + " left" : "";

@@ -16,7 +16,7 @@ ProgressStyle progress_style(const std::string& name);
 /// and each tenth, or one JSON object per line.
 class Progress final : public pipeline::Observer {
  public:
-  Progress(ProgressStyle style, bool verbose, int64_t segments, std::filesystem::path preview_path);
+  Progress(ProgressStyle style, bool verbose, std::filesystem::path preview_path);
   ~Progress() override;
 
   void progress(pipeline::Phase phase, int64_t done, int64_t total) override;

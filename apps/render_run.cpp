@@ -64,8 +64,8 @@ std::string text_about(const pipeline::RenderPlan& plan) {
 
 }  // namespace
 
-int run_work(const Arguments& arguments, int64_t frames, const std::string& extension, int64_t segments,
-             const std::string& about, const Work& work) {
+int run_work(const Arguments& arguments, int64_t frames, const std::string& extension, const std::string& about,
+             const Work& work) {
   std::optional<PipedOutput> pipe;
   Arguments effective = arguments;
   if (arguments.text("output") == "-") {
@@ -76,7 +76,7 @@ int run_work(const Arguments& arguments, int64_t frames, const std::string& exte
   std::filesystem::path preview = arguments.text("preview-path");
   if (preview.empty()) preview = output.path.string() + ".preview.png";
   if (output.preview_every > 0) require_writable(preview);
-  Progress progress(progress_style(arguments.text("progress", "auto")), arguments.has("verbose"), segments, preview);
+  Progress progress(progress_style(arguments.text("progress", "auto")), arguments.has("verbose"), preview);
   pipeline::RenderResult result = work(output, progress);
   if (pipe) {
     pipe->send();
@@ -95,12 +95,9 @@ int run_render(const Arguments& arguments, const pipeline::RenderSettings& setti
   }
   if (arguments.text("output") != "-") output_from(arguments, frames);
   const pipeline::RenderPlan plan = pipeline::plan_render(settings);
-  return run_work(arguments, plan.settings.frames, several_frames ? ".mp4" : ".png",
-                  static_cast<int64_t>(plan.segments.size()), text_about(plan),
-                  [&](const OutputOptions& output, Progress& progress) {
-                    for (const auto& text : plan.notes) progress.note(text);
-                    return pipeline::render(plan, output, progress);
-                  });
+  return run_work(
+      arguments, plan.settings.frames, several_frames ? ".mp4" : ".png", text_about(plan),
+      [&](const OutputOptions& output, Progress& progress) { return pipeline::render(plan, output, progress); });
 }
 
 }  // namespace keyflow::apps

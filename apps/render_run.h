@@ -15,7 +15,7 @@ int run_render(const Arguments& arguments, const pipeline::RenderSettings& setti
 
 /// The same around anything that fills an output: encode and decode.
 using Work = std::function<pipeline::RenderResult(const pipeline::OutputOptions&, Progress&)>;
-int run_work(const Arguments& arguments, int64_t frames, const std::string& extension, int64_t segments,
-             const std::string& about, const Work& work);
+int run_work(const Arguments& arguments, int64_t frames, const std::string& extension, const std::string& about,
+             const Work& work);
 
 }  // namespace keyflow::apps

@@ -5,34 +5,27 @@ namespace {
 
 using pipeline::Phase;
 
-/// Shares of the work, in the order of the phases; the middle three come once per segment.
-constexpr double kShares[] = {1, 3, 2, 72, 20, 2};
-constexpr double kSum = 100;
-
-double share(Phase phase) { return kShares[static_cast<size_t>(phase)]; }
-bool repeats(Phase phase) { return phase == Phase::image || phase == Phase::denoise || phase == Phase::decode; }
+/// load, text, image, denoise, decode, write
+constexpr std::array<double, pipeline::kPhases.size()> kShares{0, .03, .02, .75, .20, 0};
 
 }  // namespace
 
 void TimeEstimate::update(Phase phase, int64_t done, int64_t total, double now_s) {
+  const auto index = static_cast<size_t>(phase);
+  const double part = total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0) : 0;
   if (phase_ != phase) {
-    if (phase_ && phase < *phase_ && segment_ + 1 < segments_) ++segment_;
     phase_ = phase;
-    phase_began_s_ = now_s;
+    began_s_ = now_s;
+    began_part_ = part;
+    // What was never started before a later phase is not needed (a resumed run).
+    for (size_t i = 0; i < index && kShares[index] > 0; ++i) part_[i] = part_[i] > 0 ? part_[i] : 1;
   }
-  const double part = total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0) : 0.0;
-  const double count = static_cast<double>(segments_);
-  double before = 0;
-  for (const Phase other : pipeline::kPhases) {
-    const double earlier_segments = repeats(other) ? share(other) * static_cast<double>(segment_) / count : 0;
-    before +=
-        other < phase ? (repeats(other) ? earlier_segments + share(other) / count : share(other)) : earlier_segments;
-  }
-  const double own = repeats(phase) ? share(phase) / count : share(phase);
-  fraction_ = std::clamp((before + own * part) / kSum, fraction_, 1.0);
-  if (done > 0 && phase >= Phase::denoise) {
-    const double rest = kSum - before - own;
-    left_s_ = (now_s - phase_began_s_) * (1 - part) / part + now_s * rest / (before + own * part);
+  part_[index] = std::max(part_[index], part);
+  double sum = 0;
+  for (size_t i = 0; i < part_.size(); ++i) sum += kShares[i] * part_[i];
+  fraction_ = std::clamp(sum, fraction_, 1.0);
+  if (phase >= Phase::denoise && kShares[index] > 0 && part > began_part_) {
+    left_s_ = (1 - fraction_) * (now_s - began_s_) / (kShares[index] * (part - began_part_));
   }
 }
 

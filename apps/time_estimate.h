@@ -1,5 +1,5 @@
 #pragma once
-#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "pipeline/render.h"
@@ -8,12 +8,11 @@ namespace keyflow::apps {
 
 /// How far a render is and how long it will take, from nothing but the phases' own counts.
 ///
-/// The phases have fixed shares (a step of denoising is most of the work); the time left is the running phase's own
-/// rate for its rest and the mean rate so far for what follows. Segments repeat the phases between text and write.
+/// Each phase has a fixed share of the work (the steps of denoising have most). The time left is the rest of all shares
+/// at the rate of the running phase. Loading and saving come between the others and count for nothing.
 class TimeEstimate {
  public:
-  explicit TimeEstimate(int64_t segments) : segments_(std::max<int64_t>(segments, 1)) {}
-
+  /// As Observer::progress; `now_s` seconds since the start.
   void update(pipeline::Phase phase, int64_t done, int64_t total, double now_s);
   /// 0 to 1, never falling.
   double fraction() const { return fraction_; }
@@ -21,9 +20,9 @@ class TimeEstimate {
   std::optional<double> left_s() const { return left_s_; }
 
  private:
-  int64_t segments_, segment_ = 0;
+  std::array<double, pipeline::kPhases.size()> part_{};  // done of each phase, 0 to 1
   std::optional<pipeline::Phase> phase_;
-  double phase_began_s_ = 0;
+  double began_s_ = 0, began_part_ = 0;
   double fraction_ = 0;
   std::optional<double> left_s_;
 };

@@ -14,6 +14,7 @@ class PickleMachine {
   Pickle run();
 
  private:
+  // pickle_steps.cpp
   void step(uint8_t opcode);
   bool step_number(uint8_t opcode);
   bool step_text(uint8_t opcode);
@@ -22,6 +23,7 @@ class PickleMachine {
   bool step_call(uint8_t opcode);
   void header(uint8_t opcode);
 
+  // pickle_machine.cpp
   [[noreturn]] void bad(const std::string& what) const;
   PickleValue& value(ValueId id) { return pickle_.values[id]; }
   ValueId make(PickleKind kind);
@@ -29,6 +31,7 @@ class PickleMachine {
   ValueId make_long(uint64_t length);
   ValueId make_text(PickleKind kind, uint64_t length);
   void push(ValueId id);
+  void push_mark();
   ValueId pop();
   ValueId top();
   /// The values above the last MARK, which are taken off with it.

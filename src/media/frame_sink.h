@@ -12,9 +12,9 @@ struct SinkOptions {
   int64_t width = 0;
   int64_t height = 0;
   double fps = 16;
-  int64_t frames = 1;         ///< how many will be written; another count is an error at finish()
-  int crf = -1;               ///< H.264 0..51, VP9 0..63; -1: 10 (the official program's) and 24; others take none
-  std::string settings_json;  ///< carried in the file's metadata; "" for none; at most kMaxSettingsBytes
+  int64_t frames = 1;           ///< how many will be written; another count is an error at finish()
+  int crf = -1;                 ///< H.264 0..51, VP9 0..63; -1: 10 (the official program's) and 24; others take none
+  std::string settings_json{};  ///< carried in the file's metadata; "" for none; at most kMaxSettingsBytes
 };
 
 /// Where frames go, one after the other. Nothing is at the output path before finish() has returned; destroyed

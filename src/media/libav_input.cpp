@@ -32,7 +32,6 @@ class LibavReader : public VideoReader {
     require(index >= 0, ErrorKind::io, where_, ": expected a video stream, found none that FFmpeg can decode");
     stream_ = input_->streams[index];
     require_picture_size(stream_->codecpar->width, stream_->codecpar->height, where_);
-    read_fps();
     decoder_.reset(avcodec_alloc_context3(codec));
     require(decoder_ != nullptr, ErrorKind::internal, "FFmpeg: out of memory");
     libav_check(avcodec_parameters_to_context(decoder_.get(), stream_->codecpar), where_);
@@ -64,8 +63,11 @@ class LibavReader : public VideoReader {
 #endif
   }
 
-  void read_fps() {
-    const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
+  /// The average over the file; where it has none (two frames of an APNG), the first frame's duration.
+  void read_fps(const AVPacket& first) {
+    const AVRational average = stream_->avg_frame_rate;
+    const AVRational one_frame = av_mul_q({static_cast<int>(first.duration), 1}, stream_->time_base);
+    const AVRational rate = average.num > 0 && average.den > 0 ? average : av_inv_q(one_frame);
     fps_ = rate.den > 0 ? av_q2d(rate) : 0;
     require(fps_ > 0 && fps_ <= kMaxFps, ErrorKind::io, where_, ": expected a frame rate above 0 and at most ", kMaxFps,
             ", found ", rate.num, "/", rate.den);
@@ -83,6 +85,7 @@ class LibavReader : public VideoReader {
       libav_check(code, here());
       const bool ours = packet_->stream_index == stream_->index;
       require(!ours || (packet_->flags & AV_PKT_FLAG_CORRUPT) == 0, ErrorKind::io, here());
+      if (ours && fps_ == 0) read_fps(*packet_);
       const int sent = ours ? avcodec_send_packet(decoder_.get(), packet_.get()) : 0;
       av_packet_unref(packet_.get());
       libav_check(sent, here());

@@ -23,19 +23,20 @@ constexpr int kMaxRateTerm = 1001000;
 struct Muxer {
   const char* name;
   const char* encoder;
-  bool front_index;
+  const char* flags;
 };
 
 Muxer muxer_of(OutputFormat format) {
   switch (format) {
     case OutputFormat::mov:
-      return {"mov", "libx264", true};
+      // The plain comment of QuickTime ends after 65535 bytes; the newer kind of tags has no such limit.
+      return {"mov", "libx264", "+faststart+use_metadata_tags"};
     case OutputFormat::mkv:
-      return {"matroska", "libx264", false};
+      return {"matroska", "libx264", nullptr};
     case OutputFormat::webm:
-      return {"webm", "libvpx-vp9", false};
+      return {"webm", "libvpx-vp9", nullptr};
     default:
-      return {"mp4", "libx264", true};
+      return {"mp4", "libx264", "+faststart"};
   }
 }
 
@@ -119,6 +120,9 @@ class VideoSink : public CheckedSink {
       set("row-mt", "0");
     } else {
       set("preset", "medium");
+      // x264's macroblock tree reads memory that it has not written (valgrind, x264 164, widths such as 832): other
+      // bytes in every run. Without it files are 7 % larger at the same PSNR.
+      set("x264-params", "mbtree=0");
     }
     const int code = avcodec_open2(encoder_.get(), codec, nullptr);
     require(code >= 0, ErrorKind::unsupported, where_, ": ", muxer_.encoder, " refuses ", options_.width, "x",
@@ -140,7 +144,7 @@ class VideoSink : public CheckedSink {
     check_write(avcodec_parameters_from_context(stream_->codecpar, encoder_.get()));
     check_write(avio_open(&format->pb, url.c_str(), AVIO_FLAG_WRITE));
     AVDictionary* muxing = nullptr;
-    if (muxer_.front_index) av_dict_set(&muxing, "movflags", "+faststart", 0);
+    if (muxer_.flags) av_dict_set(&muxing, "movflags", muxer_.flags, 0);
     const int written = avformat_write_header(format, &muxing);
     av_dict_free(&muxing);
     check_write(written);

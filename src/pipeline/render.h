@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,12 +28,15 @@ class Observer {
   /// `done` of `total` parts of a phase (steps while denoising, frames while decoding); 0 when it starts.
   virtual void progress(Phase phase, int64_t done, int64_t total) {}
   /// A quick picture of the running latents after `step` (1-based), asked for by OutputOptions::preview_every.
-  /// rgb [H, W, 3] uint8
+  /// rgb [3, H, W] uint8
   virtual void preview(int64_t step, const at::Tensor& rgb) {}
   /// Something the user may want to know; the result is still what was asked for.
   virtual void note(const std::string& text) {}
   /// Something the user should look at: a constant picture, a stage repeated in another precision.
   virtual void warning(const std::string& text) {}
+  /// Asked between steps and frames: true ends the render with Error::interrupted, its state saved. By default a
+  /// pending SIGINT or SIGTERM does (core/interrupt.h).
+  virtual bool wants_stop();
 };
 
 /// Where results go and what is kept; none of it changes the bytes of the output.
@@ -58,9 +62,10 @@ struct RenderPlan {
   Compute compute;
   std::shared_ptr<const ModelFiles> model;
   std::vector<Segment> segments;
-  int64_t tile = 0;  ///< of the VAE in pixels, 0 whole frames
+  std::map<std::filesystem::path, at::Tensor> pictures;  ///< of all keyframes, as read: [3, H, W] uint8
+  int64_t tile = 0;                                      ///< of the VAE in pixels, 0 whole frames
   MemoryEstimate estimate;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes;  ///< for the user, before the work begins
 };
 
 /// Finds the model, reads headers, fills in presets and refuses every wrong combination, all before heavy work and
@@ -85,7 +90,7 @@ struct RenderResult {
 /// Throws Error::numeric (stage, step and first bad module), Error::interrupted (state saved), Error::io.
 RenderResult render(const RenderPlan& plan, const OutputOptions& output, Observer& observer);
 
-/// plan_render and render.
+/// plan_render and render, with the plan's notes told to the observer.
 RenderResult render(const RenderSettings& settings, const OutputOptions& output, Observer& observer);
 
 }  // namespace keyflow::pipeline

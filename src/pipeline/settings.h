@@ -27,29 +27,33 @@ struct Range {
 };
 using Words = std::vector<std::string>;
 
-/// Everything that decides the bytes of a render. Zero, "" and "auto" mean "as the model's preset or the machine says";
-/// plan_render() replaces them by the value used, so that the effective settings are complete.
+/// Everything that decides the bytes of a render. A number below its range and "auto" mean "as the model's preset or
+/// the machine says"; plan_render() replaces them by the value used, so that the effective settings are complete.
 struct RenderSettings {
   std::string model = "mini";                                            ///< "mini", or a folder or file
   std::string transformer, text_encoder, tokenizer, vae, image_encoder;  ///< parts that replace the model's own
   std::string prompt, negative;
   std::vector<Keyframe> keyframes;
   int64_t width = 0, height = 0;  ///< pixels; 0: the model's area in the first picture's aspect
+  std::string fit = "auto";  ///< keyframes to the frame: "cover" and crop, or "stretch"; auto stretches where the size
+                             ///< came from the first picture, as the official program does
   int64_t frames = 0;
   double fps = 0;
   int64_t steps = 0;
   std::string sampler = "auto";
   std::string conventions = "official";  ///< whose sigma lists, picture resize and CLIP preprocessing
   double shift = 0;
-  double guidance_scale = 0;
+  double guidance_scale = -1;
   uint64_t seed = 42;
   std::string dtype = "auto";   ///< text of core/compute.h; "auto" probes the machine
   std::string tiling = "auto";  ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
   bool color_match = false;     ///< moves each channel's mean and deviation of the video onto the keyframes'
-  int64_t crf = 18;             ///< quality of a video file, 0 best
+  int64_t crf = -1;             ///< quality of a video file, 0 best; -1: the default of its encoder
 
   /// Who set what; absent means Origin::builtin.
   std::map<std::string, Origin> origins;
+  /// Hashes an output of these settings was made with, by part ("vae", "keyframe 0"); see settings_from_metadata.
+  std::map<std::string, std::string> expected_hashes;
 
   /// The one list of fields: visitor(name, member, limits, meaning).
   template <class Self, class Visitor>
@@ -64,20 +68,21 @@ struct RenderSettings {
     visitor("prompt", self.prompt, any, "what the video shows");
     visitor("negative", self.negative, any, "what it shall not show");
     visitor("keyframes", self.keyframes, any, "pictures pinned to frames");
-    visitor("width", self.width, Range{0, 65535}, "frame width in pixels");
-    visitor("height", self.height, Range{0, 65535}, "frame height in pixels");
-    visitor("frames", self.frames, Range{0, 1e9}, "number of frames");
-    visitor("fps", self.fps, Range{0, 1000}, "frames per second");
-    visitor("steps", self.steps, Range{0, 10000}, "sampling steps");
+    visitor("width", self.width, Range{1, 65535}, "frame width in pixels");
+    visitor("height", self.height, Range{1, 65535}, "frame height in pixels");
+    visitor("fit", self.fit, Words{"auto", "cover", "stretch"}, "keyframes to the frame: cover and crop, or stretch");
+    visitor("frames", self.frames, Range{1, 1e9}, "number of frames");
+    visitor("fps", self.fps, Range{0.01, 1000}, "frames per second");
+    visitor("steps", self.steps, Range{1, 10000}, "sampling steps");
     visitor("sampler", self.sampler, any, "sampler: auto or a name of keyflow sigmas --help");
     visitor("conventions", self.conventions, Words{"official", "diffusers"}, "whose sigma lists and preprocessing");
-    visitor("shift", self.shift, Range{0, 1000}, "timestep shift of the schedule");
+    visitor("shift", self.shift, Range{0.001, 1000}, "timestep shift of the schedule");
     visitor("guidance_scale", self.guidance_scale, Range{0, 1000}, "strength of the prompt; 1 switches guidance off");
     visitor("seed", self.seed, Range{0, 18446744073709551615.0}, "seed of the noise");
     visitor("dtype", self.dtype, any, "arithmetic: auto, fp32, bf16, fp16 or CLASS=TYPE pairs");
     visitor("tiling", self.tiling, any, "VAE tiles: auto, off or a size in pixels");
     visitor("color_match", self.color_match, any, "match the colours of the video to the keyframes");
-    visitor("crf", self.crf, Range{0, 63}, "quality of a video file, 0 best");
+    visitor("crf", self.crf, Range{-1, 63}, "quality of a video file, 0 best; -1 as its encoder likes");
   }
 };
 
@@ -97,7 +102,7 @@ void assign(RenderSettings& settings, const std::string& field, std::string_view
 /// with `where` and the nearest field name. Fields already set by a stronger origin keep their value.
 void apply_json(RenderSettings& settings, const nlohmann::json& object, Origin origin, const std::string& where);
 
-/// All fields, for apply_json; pictures and parts by their paths.
+/// All fields that are set, for apply_json; pictures and parts by their paths.
 nlohmann::json to_json(const RenderSettings& settings);
 
 /// The names of all fields.

@@ -6,6 +6,7 @@ extern "C" {
 }
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "media/libav_input.h"
 #include "media/picture.h"
@@ -44,7 +45,8 @@ TEST_P(RoundTrip, FramesRateAndSettingsComeBack) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{path.filename().string()});
   const Video video = read_video(path);
   ASSERT_EQ(video.frames.sizes(), at::IntArrayRef({9, 3, height, width}));
-  EXPECT_NEAR(video.fps, 16, 0.2);
+  // GIF counts in hundredths: nine frames of 6.25 end after 56.
+  EXPECT_NEAR(video.fps, 16, 0.3);
   for (int64_t t = 0; t < 9; ++t) EXPECT_GE(psnr_db(video.frames[t], moving_frame(t, height, width)), min_psnr_db) << t;
   EXPECT_EQ(read_settings(path), kSettings);
 }
@@ -53,9 +55,13 @@ TEST_P(RoundTrip, SameFramesGiveTheSameBytes) {
   const auto [extension, height, width, min_psnr_db] = GetParam();
   const TempFolder folder;
   const auto a = folder / (std::string("a") + extension), b = folder / (std::string("b") + extension);
+  // Fresh memory filled with two values: an encoder that reads what it has not written shows itself.
+  ::mallopt(M_PERTURB, 0x55);
   write_frames(a, options(9, height, width));
+  ::mallopt(M_PERTURB, 0xA3);
   write_frames(b, options(9, height, width));
-  EXPECT_EQ(bytes_of(a), bytes_of(b));
+  ::mallopt(M_PERTURB, 0);
+  EXPECT_TRUE(bytes_of(a) == bytes_of(b));
 }
 
 INSTANTIATE_TEST_SUITE_P(

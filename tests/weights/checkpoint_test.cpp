@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::weights {

@@ -1,4 +1,4 @@
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 
 #include <malloc.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "pickle_bytes.h"
+#include "tests/weights/pickle_bytes.h"
 
 namespace keyflow::weights::testing {
 using namespace std::string_literals;

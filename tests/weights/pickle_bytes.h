@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 
 // Builders of pickles and zip archives for the tests of the checkpoint reader.
 namespace keyflow::weights::testing {

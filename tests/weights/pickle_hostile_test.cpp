@@ -1,5 +1,5 @@
 // robustness.md §5: what the pickle machine must refuse without running anything.
-#include "pickle_bytes.h"
+#include "tests/weights/pickle_bytes.h"
 
 namespace keyflow::weights::testing {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 
 namespace keyflow::weights {
 namespace {

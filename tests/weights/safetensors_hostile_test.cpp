@@ -1,5 +1,5 @@
 // robustness.md §2, every row that a reader must refuse, and the GGUF line of §4.
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 
 namespace keyflow::weights::testing {
 namespace {

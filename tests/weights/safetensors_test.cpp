@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/random.h"
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 #include "weights/hash.h"
 #include "weights/plan.h"
 #include "weights/tensor_file.h"

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hostile_files.h"
+#include "tests/weights/hostile_files.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::weights {

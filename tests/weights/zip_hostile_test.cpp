@@ -1,5 +1,8 @@
 // robustness.md §5: zip archives that lie, and containers that are refused in one line.
-#include "pickle_bytes.h"
+#include <cstring>
+#include <fstream>
+
+#include "tests/weights/pickle_bytes.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::weights::testing {
@@ -94,6 +97,42 @@ class ZipHostile : public ::testing::TestWithParam<Hostile> {};
 TEST_P(ZipHostile, IsRefused) { expect_refused(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(, ZipHostile, ::testing::ValuesIn(archive_rows()), row_name);
+
+/// An archive beyond 4 GiB as torch writes one: storage sizes and offsets in zip64 fields. Sparse: it takes no room.
+TEST(Zip64, AStorageBeyond4GibIsRead) {
+  const uint64_t bytes = (uint64_t{1} << 32) + 16;
+  const std::string data_name = "archive/data/0", pickle_name = "archive/data.pkl";
+  const std::string pickle =
+      op::pickle(op::dict({{"a", op::tensor(op::storage("ByteStorage", "0", static_cast<int64_t>(bytes)),
+                                            static_cast<int64_t>(bytes - 4), {4}, {1})}}));
+  const auto local = [](const std::string& name, uint64_t size) {
+    return "PK\3\4" + little(20, 2) + little(8, 2) + little(0, 10) + little(size, 4) + little(size, 4) +
+           little(name.size(), 2) + little(0, 2) + name;
+  };
+  // A set flag bit 3 lets the local header leave the sizes out.
+  const std::string start = local(data_name, 0);
+  const uint64_t second = start.size() + bytes;
+  const std::string after = "\1\2\3\4" + local(pickle_name, 0) + pickle;
+  const uint64_t directory = second + after.size() - 4;
+  const auto central = [](const std::string& name, uint64_t size, uint64_t offset, const std::string& extra) {
+    return "PK\1\2" + little(20, 4) + little(8, 2) + little(0, 10) + little(size, 4) + little(size, 4) +
+           little(name.size(), 2) + little(extra.size(), 2) + little(0, 10) + little(offset, 4) + name + extra;
+  };
+  const uint64_t ones = 0xFFFFFFFF;
+  const std::string list =
+      central(data_name, ones, 0, little(1, 2) + little(16, 2) + little(bytes, 8) + little(bytes, 8)) +
+      central(pickle_name, pickle.size(), ones, little(1, 2) + little(8, 2) + little(second, 8));
+  ScratchFolder scratch;
+  const auto path = scratch.path() / "model.pth";
+  write_bytes(path, start);
+  std::filesystem::resize_file(path, second - 4);
+  std::ofstream(path, std::ios::binary | std::ios::app)
+      << after << list << end64(directory + list.size(), 2, list.size(), directory);
+  const auto file = open_tensors(path);
+  const at::Tensor a = file->read("a");
+  ASSERT_EQ(a.nbytes(), 4u);
+  EXPECT_EQ(std::memcmp(a.const_data_ptr(), "\1\2\3\4", 4), 0);
+}
 
 TEST(ZipCut, P16_AtEvery64thIsRefused) {
   const std::string valid = one_tensor({2, 2}, {2, 1});

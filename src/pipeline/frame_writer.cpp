@@ -1,0 +1,75 @@
+#include "pipeline/frame_writer.h"
+
+#include "media/frame_sink.h"
+#include "media/output.h"
+#include "media/resize.h"
+
+namespace keyflow::pipeline {
+
+FrameWriter::FrameWriter(const std::filesystem::path& path, const RenderPlan& plan, const std::string& metadata)
+    : plan_(plan), path_(path) {
+  if (path.empty()) return;
+  const auto& settings = plan.settings;
+  media::SinkOptions options;
+  options.width = settings.width;
+  options.height = settings.height;
+  options.fps = settings.fps;
+  options.frames = settings.frames;
+  options.crf = static_cast<int>(settings.crf);
+  options.settings_json = metadata;
+  sink_ = media::open_sink(path, options);
+}
+
+FrameWriter::~FrameWriter() = default;
+
+void FrameWriter::begin_segment(size_t index, const std::vector<ColourTarget>& targets) {
+  segment_ = index;
+  frame_ = 0;
+  colours_.begin(plan_.settings.color_match ? targets : std::vector<ColourTarget>{});
+}
+
+void FrameWriter::write(const at::Tensor& video) {
+  const bool last_segment = segment_ + 1 == plan_.segments.size();
+  for (int64_t t = 0; t < video.size(2); ++t, ++frame_) {
+    at::Tensor frame = colours_(video[0].select(1, t), frame_);  // [3, H, W]
+    if (frame_ == 0 && segment_ > 0) frame = (frame + border_) / 2;
+    const bool is_border = frame_ + 1 == plan_.segments[segment_].frames && !last_segment;
+    if (is_border) {
+      border_ = frame.contiguous();
+    } else {
+      emit(frame);
+    }
+  }
+}
+
+void FrameWriter::emit(at::Tensor frame) {
+  // Both programs round still pictures and cut off the fractions of videos.
+  const auto rule = plan_.settings.frames == 1 ? media::Quantize::nearest : media::Quantize::truncate;
+  const at::Tensor rgb = media::to_uint8(frame.contiguous(), rule);
+  if (!first_pixel_.defined()) first_pixel_ = rgb.narrow(1, 0, 1).narrow(2, 0, 1).clone();
+  if (constant_) constant_ = rgb.eq(first_pixel_).all().item<bool>();
+  if (sink_) sink_->write(rgb);
+  ++written_;
+}
+
+void FrameWriter::finish() {
+  if (sink_) sink_->finish();
+}
+
+std::vector<std::string> FrameWriter::notes() const {
+  std::vector<std::string> notes;
+  if (const auto text = colours_.note(); !text.empty()) notes.push_back(text);
+  if (sink_ && !sink_->note().empty()) notes.push_back(sink_->note());
+  return notes;
+}
+
+std::vector<std::filesystem::path> FrameWriter::outputs() const {
+  if (path_.empty()) return {};
+  const media::Output output = media::parse_output(path_, plan_.settings.frames);
+  if (!output.is_pattern) return {path_};
+  std::vector<std::filesystem::path> paths;
+  for (int64_t index = 0; index < written_; ++index) paths.push_back(output.frame_path(index));
+  return paths;
+}
+
+}  // namespace keyflow::pipeline

@@ -1,0 +1,53 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/colour_match.h"
+#include "pipeline/render.h"
+
+namespace keyflow::media {
+class FrameSink;
+}
+
+namespace keyflow::pipeline {
+
+/// Takes decoded frames in order and hands them on as bytes: joins segments at their shared border frame, matches
+/// colours where asked, and notices a video of one colour.
+class FrameWriter {
+ public:
+  /// `path` "" writes nothing (latents are the output, but a following segment needs the last frame).
+  FrameWriter(const std::filesystem::path& path, const RenderPlan& plan, const std::string& metadata);
+  ~FrameWriter();
+
+  /// Frames come from segment `index` from now on. The border frame is the mean of what both segments made of it.
+  void begin_segment(size_t index, const std::vector<ColourTarget>& targets);
+  /// video [1, 3, T, H, W] float32 in [-1, 1], the segment's next frames
+  void write(const at::Tensor& video);
+  void finish();
+
+  /// The last frame of the segment that has ended, [3, H, W].
+  const at::Tensor& last_frame() const { return border_; }
+  int64_t frames_written() const { return written_; }
+  bool constant() const { return constant_; }
+  std::vector<std::string> notes() const;
+  std::vector<std::filesystem::path> outputs() const;
+
+ private:
+  void emit(at::Tensor frame);
+
+  const RenderPlan& plan_;
+  std::filesystem::path path_;
+  std::unique_ptr<media::FrameSink> sink_;
+  ColourMatch colours_;
+  size_t segment_ = 0;
+  int64_t frame_ = 0, written_ = 0;
+  at::Tensor border_;       // [3, H, W] last frame of the segment before
+  at::Tensor first_pixel_;  // [3, 1, 1] uint8
+  bool constant_ = true;
+};
+
+}  // namespace keyflow::pipeline

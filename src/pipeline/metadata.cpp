@@ -1,0 +1,148 @@
+#include "pipeline/metadata.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/sha256.h"
+#include "media/settings.h"
+#include "pipeline/latents_file.h"
+#include "pipeline/model_files.h"
+#include "weights/hash.h"
+
+namespace keyflow::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// How a path is written down: as the user gave it when that says nothing about the machine, else its last part.
+std::string recorded(const std::string& path) {
+  const fs::path given(path);
+  if (given.is_relative()) return given.generic_string();
+  return (given.has_filename() ? given : given.parent_path()).filename().generic_string();
+}
+
+json recorded_settings(const RenderSettings& settings) {
+  RenderSettings named = settings;
+  for (std::string* path :
+       {&named.model, &named.transformer, &named.text_encoder, &named.tokenizer, &named.vae, &named.image_encoder}) {
+    *path = recorded(*path);
+  }
+  for (auto& keyframe : named.keyframes) {
+    keyframe.picture = keyframe.name.empty() ? recorded(keyframe.picture.string()) : keyframe.name;
+  }
+  return to_json(named);
+}
+
+std::string picture_hash(const at::Tensor& rgb) {
+  const at::Tensor pixels = rgb.contiguous();
+  Sha256 hash;
+  for (const auto size : pixels.sizes()) hash.update_number(static_cast<uint64_t>(size));
+  hash.update(pixels.data_ptr<uint8_t>(), static_cast<size_t>(pixels.numel()));
+  return hash.hex();
+}
+
+std::string tokenizer_hash(const fs::path& path) {
+  if (!fs::is_directory(path)) return weights::file_sha256(path);
+  for (const char* name : {"tokenizer.json", "spiece.model"}) {
+    if (fs::exists(path / name)) return weights::file_sha256(path / name);
+  }
+  return "";
+}
+
+bool is_safetensors(const fs::path& path) { return path.extension() == ".safetensors"; }
+
+std::string settings_text(const fs::path& file) {
+  if (!is_safetensors(file)) return media::read_settings(file);
+  const std::string text = load_latents(file).settings;
+  require(!text.empty(), ErrorKind::config, printable(file.string(), 400),
+          ": expected the settings of a render, found none");
+  return text;
+}
+
+/// The file of that name from here, else beside the file that named it, else the name as it is.
+fs::path look_for(const std::string& name, const fs::path& beside) {
+  std::error_code ignored;
+  if (fs::exists(name, ignored)) return name;
+  const fs::path sibling = beside.parent_path() / name;
+  return fs::exists(sibling, ignored) ? sibling : fs::path(name);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> content_hashes(const RenderPlan& plan) {
+  std::map<std::string, std::string> hashes;
+  const ModelFiles& model = *plan.model;
+  const auto add = [&](const char* name, const Network& network) {
+    if (network.present()) hashes[name] = weights::model_hash(*network.file);
+  };
+  add("transformer", model.transformer);
+  add("text_encoder", model.text_encoder);
+  add("vae", model.vae);
+  add("image_encoder", model.image_encoder);
+  hashes["tokenizer"] = tokenizer_hash(model.parts.tokenizer);
+  for (const auto& keyframe : plan.settings.keyframes) {
+    hashes["keyframe " + std::to_string(keyframe.frame)] = picture_hash(plan.pictures.at(keyframe.picture));
+  }
+  return hashes;
+}
+
+std::string metadata_text(const RenderPlan& plan) {
+  return json{{"program", "keyflow " KEYFLOW_VERSION},
+              {"revision", KEYFLOW_REVISION},
+              {"settings", recorded_settings(plan.settings)},
+              {"hashes", content_hashes(plan)}}
+      .dump();
+}
+
+RenderSettings settings_from_metadata(const fs::path& file) {
+  const std::string where = printable(file.string(), 400) + ": settings";
+  const json stored = parse_json(settings_text(file), where);
+  require(stored.is_object() && stored.contains("settings"), ErrorKind::config, where,
+          ": expected an object with \"settings\"");
+  RenderSettings settings;
+  for (const auto& [key, value] : stored.items()) {
+    if (key == "settings") {
+      apply_json(settings, value, Origin::metadata, where);
+    } else if (key == "hashes" && value.is_object()) {
+      for (const auto& [part, hash] : value.items()) {
+        require(hash.is_string(), ErrorKind::config, where, ": hash of \"", printable(part), "\": expected a text");
+        settings.expected_hashes[part] = hash.get<std::string>();
+      }
+    } else {
+      require(key == "program" || key == "revision", ErrorKind::config, where, ": unknown key \"", printable(key),
+              "\"");
+    }
+  }
+  for (auto& keyframe : settings.keyframes) {
+    keyframe.name = keyframe.picture.generic_string();
+    keyframe.picture = look_for(keyframe.name, file);
+  }
+  return settings;
+}
+
+void require_expected_hashes(const RenderPlan& plan) {
+  const RenderSettings& settings = plan.settings;
+  if (settings.expected_hashes.empty()) return;
+  const auto overridden = [&](const std::string& field) {
+    const auto origin = settings.origins.find(field);
+    return origin != settings.origins.end() && origin->second > Origin::metadata;
+  };
+  std::vector<std::string> differences;
+  for (const auto& [part, hash] : content_hashes(plan)) {
+    const auto expected = settings.expected_hashes.find(part);
+    if (expected == settings.expected_hashes.end() || expected->second == hash) continue;
+    const bool is_keyframe = part.starts_with("keyframe ");
+    if (is_keyframe ? overridden("keyframes") : overridden("model") || overridden(part)) continue;
+    differences.push_back(c10::str(part, ": expected ", printable(expected->second.substr(0, 12)), "..., found ",
+                                   hash.substr(0, 12), "..."));
+  }
+  if (differences.empty()) return;
+  throw Error(ErrorKind::config,
+              "metadata: the files are not those the output was made with; hint: name the right ones, or the new ones, "
+              "by their options",
+              differences);
+}
+
+}  // namespace keyflow::pipeline

@@ -1,0 +1,142 @@
+#include "core/error.h"
+#include "media/picture.h"
+#include "pipeline/frame_size.h"
+#include "pipeline/keyframe_mask.h"
+#include "pipeline/machine.h"
+#include "pipeline/metadata.h"
+#include "pipeline/model_files.h"
+#include "schedulers/sampler.h"
+#include "text/clean.h"
+
+namespace keyflow::pipeline {
+namespace {
+
+/// What the settings show to be wrong without any file.
+void check_arguments(const RenderSettings& settings) {
+  text::require_prompt(settings.prompt);
+  text::require_prompt(settings.negative);
+  if (settings.sampler != "auto") schedulers::find_sampler(settings.sampler);
+  if (settings.dtype != "auto") compute_from_text(settings.dtype);
+  tile_from_text(settings.tiling);
+  require((settings.width > 0) == (settings.height > 0), ErrorKind::usage,
+          "width and height: expected both or none, found ", settings.width, "x", settings.height);
+  require(settings.frames <= 0 || settings.frames % 4 == 1, ErrorKind::usage, "frames: expected 4n + 1, found ",
+          settings.frames, "; nearest: ", nearest_two(settings.frames, 4, 1));
+}
+
+/// Puts the keyframes in order with real frame numbers, and refuses those that the network could not tell apart.
+void place_keyframes(RenderSettings& settings) {
+  auto& keyframes = settings.keyframes;
+  for (auto& keyframe : keyframes) {
+    if (keyframe.frame == -1) keyframe.frame = settings.frames - 1;
+    require(keyframe.frame < settings.frames, ErrorKind::usage, "keyframe ", keyframe.frame,
+            ": expected a frame from 0 to ", settings.frames - 1, " of ", settings.frames);
+  }
+  std::stable_sort(keyframes.begin(), keyframes.end(), [](const auto& a, const auto& b) { return a.frame < b.frame; });
+  for (size_t i = 1; i < keyframes.size(); ++i) {
+    const int64_t a = keyframes[i - 1].frame, b = keyframes[i].frame, cell = latent_frame(b);
+    require(a != b, ErrorKind::usage, "keyframe ", a, ": given twice, as ",
+            printable(keyframes[i - 1].picture.string()), " and ", printable(keyframes[i].picture.string()));
+    if (latent_frame(a) != cell) continue;
+    fail(ErrorKind::usage, "keyframes ", a, " and ", b, ": both lie in frames ", 4 * cell - 3, " to ", 4 * cell,
+         ", which the network sees as one latent frame (frame 0 stands alone, then four to one); hint: keep one, or "
+         "move "
+         "one to frame ",
+         4 * cell - 4, " or ", 4 * cell + 1);
+  }
+}
+
+/// What a network needs to be given, segment by segment.
+void check_keyframes(const Variant& variant, const std::vector<Segment>& segments, const RenderSettings& settings) {
+  require(variant.takes_keyframes || settings.keyframes.empty(), ErrorKind::config, variant.name,
+          " is a text-to-video checkpoint and takes no pictures, found ", settings.keyframes.size(),
+          "; hint: an I2V or FLF2V checkpoint, or no keyframes");
+  if (!variant.takes_keyframes || variant.keyframes_optional) return;
+  for (const auto& segment : segments) {
+    const auto has = [&](int64_t frame) {
+      return std::any_of(segment.keyframes.begin(), segment.keyframes.end(),
+                         [&](const auto& keyframe) { return keyframe.frame == frame; });
+    };
+    require(
+        has(0) || segment.continues, ErrorKind::config, variant.name,
+        " is an image-to-video checkpoint: expected a picture for the first frame, found none; hint: --first PICTURE");
+    if (variant.picture_slots < 2 || has(segment.frames - 1)) continue;
+    const int64_t last = segment.start + segment.frames - 1;
+    require(last == settings.frames - 1, ErrorKind::config, variant.name, ": expected a keyframe at frame ", last,
+            ", because a segment ends there, found none; hint: --keyframe ", last, "=PICTURE");
+    fail(ErrorKind::config, variant.name,
+         " is a first-and-last-frame checkpoint: expected a picture for the last frame, found none; hint: --last "
+         "PICTURE");
+  }
+}
+
+void read_pictures(RenderPlan& plan) {
+  for (const auto& keyframe : plan.settings.keyframes) {
+    if (plan.pictures.count(keyframe.picture) > 0) continue;
+    media::Picture picture = media::read_picture(keyframe.picture);
+    if (!picture.note.empty()) plan.notes.push_back(keyframe.picture.string() + ": " + picture.note);
+    plan.pictures[keyframe.picture] = std::move(picture.rgb);
+  }
+}
+
+/// The frame's size: as given, else after the first picture.
+void choose_size(RenderPlan& plan, int64_t area) {
+  RenderSettings& settings = plan.settings;
+  const int64_t stride = plan.model->vae_config.spatial_stride(), patch = plan.model->transformer_config.patch_size[1];
+  const bool from_picture = settings.width <= 0;
+  if (from_picture) {
+    const at::Tensor& first = plan.pictures.at(settings.keyframes.front().picture);  // [3, H, W]
+    const FrameSize picture{first.size(2), first.size(1)};
+    const FrameSize size = settings.conventions == "official" ? official_frame_size(picture, area, stride, patch)
+                                                              : diffusers_frame_size(picture, area, stride * patch);
+    settings.width = size.width;
+    settings.height = size.height;
+    settings.origins["width"] = settings.origins["height"] = Origin::model;
+  }
+  const auto check = [&](const char* name, int64_t value) {
+    const int64_t step = stride * patch;
+    require(value % step == 0, ErrorKind::usage, name, " ", value, ": expected a multiple of ", step,
+            "; nearest: ", nearest_two(value, step, 0));
+  };
+  check("width", settings.width);
+  check("height", settings.height);
+  require(settings.width * settings.height <= media::kMaxPixels, ErrorKind::usage, settings.width, "x", settings.height,
+          ": expected at most ", media::kMaxPixels, " pixels");
+  if (settings.fit != "auto") return;
+  // diffusers always stretches; the official program does where the frame has the picture's aspect anyway.
+  settings.fit = from_picture || settings.conventions == "diffusers" ? "stretch" : "cover";
+  settings.origins["fit"] = Origin::model;
+}
+
+}  // namespace
+
+RenderPlan plan_render(const RenderSettings& given) {
+  RenderPlan plan;
+  plan.settings = given;
+  RenderSettings& settings = plan.settings;
+  check_arguments(settings);
+  const std::shared_ptr<ModelFiles> model = open_model(settings, Need::render);
+  plan.model = model;
+  const Habits habits = apply_presets(settings, model->variant, model->transformer_config, model->parts.preset,
+                                      model->parts.scheduler_config);
+  place_keyframes(settings);
+  plan.segments = model->variant.takes_keyframes ? plan_segments(settings.frames, settings.keyframes, habits.frames)
+                                                 : std::vector<Segment>{{0, settings.frames, {}, false}};
+  check_keyframes(model->variant, plan.segments, settings);
+  require(!settings.prompt.empty() || !settings.keyframes.empty(), ErrorKind::usage,
+          "prompt: expected a text, because no picture is given either; found an empty one");
+  read_pictures(plan);
+  choose_size(plan, habits.area);
+  if (settings.frames > habits.frames) {
+    plan.notes.push_back(plan.segments.size() > 1
+                             ? c10::str(settings.frames, " frames are rendered as ", plan.segments.size(),
+                                        " segments that share their border frames")
+                             : c10::str(settings.frames, " frames are more than the ", habits.frames,
+                                        " the network was trained for; it may repeat itself"));
+  }
+  fit_to_machine(plan);
+  require_expected_hashes(plan);
+  return plan;
+}
+
+}  // namespace keyflow::pipeline
