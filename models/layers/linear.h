@@ -8,8 +8,8 @@ namespace keyflow::layers {
 enum class Bias { yes, no };
 
 /// A weight in the type its kernel computes in. A frozen weight is converted once where that takes no more room than
-/// the file's type (fp32 file, bf16 kernel); a wider kernel type is unpacked on each use, so that a bf16 checkpoint stays
-/// mapped; a weight being trained is converted on each use, so that gradients reach it.
+/// the file's type (fp32 file, bf16 kernel); a wider kernel type is unpacked on each use, so that a bf16 checkpoint
+/// stays mapped; a weight being trained is converted on each use, so that gradients reach it.
 class Weight {
  public:
   Weight() = default;
