@@ -76,7 +76,7 @@ std::string top_help(const std::vector<Command>& commands) {
   for (const auto& command : commands) {
     app.add_subcommand(command.name, command.summary)->group("Commands");
   }
-  app.footer("`keyflow COMMAND --help` explains a command; `keyflow --version` names the build.");
+  app.footer("`keyflow COMMAND --help` explains a command, `keyflow --version` the build.");
   return trimmed(app.help());
 }
 
