@@ -141,7 +141,7 @@ TEST(Completion, OfBashOffersNamesAndValues) {
     const std::string line = "cd " + folder.path().string() + "; . ./script; COMP_WORDS=(" + words +
                              "); COMP_CWORD=" + std::to_string(at) +
                              "; _keyflow; printf '%s ' \"${COMPREPLY[@]}\" > offered";
-    EXPECT_EQ(std::system(("bash -c '" + line + "'").c_str()), 0);
+    EXPECT_EQ(std::system(("bash " + folder.write("ask", line)).c_str()), 0);
     return tests::file_content(folder / "offered");
   };
   EXPECT_EQ(offered("keyflow sig", 1), "sigmas ");
