@@ -17,7 +17,7 @@ inline std::vector<weights::TensorInfo> read_list(const std::filesystem::path& p
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     const auto tab = line.find('\t');
-    weights::TensorInfo info{line.substr(0, tab)};
+    weights::TensorInfo info{line.substr(0, tab), at::kFloat, {}};
     std::istringstream sizes(line.substr(tab + 1));
     for (std::string size; std::getline(sizes, size, 'x');) info.shape.push_back(std::stoll(size));
     list.push_back(info);
