@@ -7,6 +7,7 @@
 #include "apps/console.h"
 #include "apps/numbers.h"
 #include "apps/render_options.h"
+#include "core/compute.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
@@ -145,6 +146,7 @@ RenderSettings settings_from(const Arguments& arguments,
   }
   for (const auto& [field, value] : implied) pipeline::assign(settings, field, value, Origin::command_line, field);
   Reader(arguments, settings).read();
+  if (settings.dtype != "auto") compute_from_text(settings.dtype);
   return settings;
 }
 
@@ -153,16 +155,17 @@ pipeline::OutputOptions output_from(const Arguments& arguments, int64_t frames) 
   require(arguments.has("output"), ErrorKind::usage, "--output: expected a file name, such as -o out.mp4");
   output.path = arguments.text("output");
   require(!output.path.empty(), ErrorKind::usage, "--output: expected a file name, found \"\"");
+  if (arguments.has("checkpoint")) {
+    output.checkpoint_every = whole_number("--checkpoint", arguments.text("checkpoint"), 1, 10000);
+  }
+  if (arguments.has("preview")) output.preview_every = whole_number("--preview", arguments.text("preview"), 1, 10000);
+  // What is wrong with the line itself comes before what is wrong with the folder.
   if (output.path.extension() == ".safetensors")
     require_writable(output.path);
   else
     media::require_output(output.path, frames > 0 ? frames : 2);
   output.keep_latents = arguments.has("keep-latents");
   output.resume = arguments.has("resume");
-  if (arguments.has("checkpoint")) {
-    output.checkpoint_every = whole_number("--checkpoint", arguments.text("checkpoint"), 1, 10000);
-  }
-  if (arguments.has("preview")) output.preview_every = whole_number("--preview", arguments.text("preview"), 1, 10000);
   return output;
 }
 
