@@ -90,7 +90,7 @@ Half encoder_half(const Scope& w, const VaeConfig& config) {
   CausalConv3d conv_in(w / "conv1", 3, config.base_dim, 3, 3, slots);
   Blocks down = down_path(w / "downsamples", config, slots);
   Blocks mid = middle(w / "middle", top, slots);
-  ChannelNorm norm(w / "head.0", top, ChannelNorm::After::silu, ChannelNorm::Rank::video);
+  ChannelNorm norm(w / "head.0", top, ops::AfterNorm::silu, ChannelNorm::Rank::video);
   CausalConv3d conv_out(w / "head.2", top, 2 * config.z_dim, 3, 3, slots);
   return {slots, conv_in, std::move(down), std::move(mid), norm, conv_out};
 }
@@ -102,7 +102,7 @@ Half decoder_half(const Scope& w, const VaeConfig& config) {
   CausalConv3d conv_in(w / "conv1", config.z_dim, top, 3, 3, slots);
   Blocks mid = middle(w / "middle", top, slots);
   Blocks up = up_path(w / "upsamples", config, slots);
-  ChannelNorm norm(w / "head.0", bottom, ChannelNorm::After::silu, ChannelNorm::Rank::video);
+  ChannelNorm norm(w / "head.0", bottom, ops::AfterNorm::silu, ChannelNorm::Rank::video);
   CausalConv3d conv_out(w / "head.2", bottom, 3, 3, 3, slots);
   return {slots, conv_in, std::move(mid), std::move(up), norm, conv_out};
 }

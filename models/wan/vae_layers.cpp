@@ -4,9 +4,7 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
-#include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/upsample_nearest2d.h>
 #include <ATen/ops/zeros.h>
@@ -66,24 +64,18 @@ at::Tensor CausalConv3d::operator()(const at::Tensor& x, Stream* stream) const {
   return at::conv3d(padded, weight_.get(), bias_.get(), 1, at::IntArrayRef{0, padding_hw_, padding_hw_});
 }
 
-ChannelNorm::ChannelNorm(const Scope& w, int64_t channels, After after, Rank rank)
+ChannelNorm::ChannelNorm(const Scope& w, int64_t channels, ops::AfterNorm after, Rank rank)
     : gamma_(rank == Rank::video ? w.tensor("gamma", {channels, 1, 1, 1}, Init::ones)
                                  : w.tensor("gamma", {channels, 1, 1}, Init::ones)),
       after_(after) {
-  gamma_ = gamma_.view({channels, 1, 1, 1}).to(at::kFloat);
+  gamma_ = gamma_.view({channels}).to(at::kFloat);
 }
 
-at::Tensor ChannelNorm::operator()(const at::Tensor& x) const {
-  const at::Tensor y = x.to(at::kFloat);
-  const double C = static_cast<double>(x.size(1));
-  const at::Tensor inverse = at::rsqrt(y.square().sum(1, /*keepdim=*/true).clamp_min(1e-24)) * std::sqrt(C);
-  const at::Tensor scaled = y * inverse * gamma_;
-  return (after_ == After::silu ? at::silu(scaled) : scaled).to(x.scalar_type());
-}
+at::Tensor ChannelNorm::operator()(const at::Tensor& x) const { return ops::channel_norm(x, gamma_, after_); }
 
 ResidualBlock::ResidualBlock(const Scope& w, int64_t in, int64_t out, SlotCounter& slots)
-    : norm1_(w / "residual.0", in, ChannelNorm::After::silu, ChannelNorm::Rank::video),
-      norm2_(w / "residual.3", out, ChannelNorm::After::silu, ChannelNorm::Rank::video),
+    : norm1_(w / "residual.0", in, ops::AfterNorm::silu, ChannelNorm::Rank::video),
+      norm2_(w / "residual.3", out, ops::AfterNorm::silu, ChannelNorm::Rank::video),
       conv1_(w / "residual.2", in, out, 3, 3, slots),
       conv2_(w / "residual.6", out, out, 3, 3, slots),
       shortcut_(in == out ? nullptr : std::make_unique<CausalConv3d>(w / "shortcut", in, out, 1, 1, slots)) {}
@@ -94,7 +86,7 @@ at::Tensor ResidualBlock::operator()(const at::Tensor& x, Stream* stream) const 
 }
 
 AttentionBlock::AttentionBlock(const Scope& w, int64_t channels)
-    : norm_(w / "norm", channels, ChannelNorm::After::nothing, ChannelNorm::Rank::frame),
+    : norm_(w / "norm", channels, ops::AfterNorm::nothing, ChannelNorm::Rank::frame),
       to_qkv_(w / "to_qkv", channels, 3 * channels, {.kernel = 1}),
       proj_(w / "proj", channels, channels, {.kernel = 1}),
       attention_type_(w.compute().attention) {}

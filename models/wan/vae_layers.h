@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/layers/conv.h"
+#include "ops/channel_norm.h"
 #include "weights/scope.h"
 
 // Shapes here: [B, C, T, H, W] in the activation type compute().conv3d, channels last.
@@ -42,14 +43,13 @@ class CausalConv3d {
 /// network norms videos, [C, 1, 1] where it norms single frames.
 class ChannelNorm {
  public:
-  enum class After { silu, nothing };
   enum class Rank { video, frame };
-  ChannelNorm(const weights::Scope& w, int64_t channels, After after, Rank rank);
+  ChannelNorm(const weights::Scope& w, int64_t channels, ops::AfterNorm after, Rank rank);
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
-  at::Tensor gamma_;
-  After after_;
+  at::Tensor gamma_;  // [C]
+  ops::AfterNorm after_;
 };
 
 class Block {
