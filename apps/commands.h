@@ -13,6 +13,7 @@ Command decode_command();
 Command tokenize_command();
 Command sigmas_command();
 Command train_command();
+Command bench_command();
 Command completion_command();
 
 /// Every command, in the order of the help page. To add one: its file, its line above, its line in commands.cpp.

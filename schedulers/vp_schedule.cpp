@@ -27,9 +27,8 @@ std::vector<double> training_times(VpKind kind, const VpScheduleOptions& o) {
       times.push_back(kind == VpKind::euler ? to_float(t) : std::nearbyint(t));
     }
   } else if (o.times == TimeSpacing::leading) {
-    for (int64_t i = 0; i < n + extra; ++i) {
-      times.push_back(static_cast<double>(i * (kTrainSteps / (n + extra)) + o.steps_offset));
-    }
+    const int64_t stride = kTrainSteps / (n + extra);
+    for (int64_t i = 0; i < n + extra; ++i) times.push_back(static_cast<double>(i * stride + o.steps_offset));
   } else {
     const double stride = static_cast<double>(kTrainSteps) / static_cast<double>(n);
     for (int64_t i = 0; i < n; ++i) times.push_back(std::nearbyint(kTrainSteps - static_cast<double>(i) * stride) - 1);
@@ -41,10 +40,11 @@ std::vector<double> training_times(VpKind kind, const VpScheduleOptions& o) {
 }
 
 std::vector<double> distilled_times(int64_t n) {
+  constexpr int64_t kStride = kTrainSteps / kDistillationSteps;
   std::vector<double> times;
   for (int64_t i = 0; i < n; ++i) {
     const auto place = static_cast<int64_t>(std::floor(static_cast<double>(i) * kDistillationSteps / n));
-    times.push_back(static_cast<double>((kDistillationSteps - place) * (kTrainSteps / kDistillationSteps) - 1));
+    times.push_back(static_cast<double>((kDistillationSteps - place) * kStride - 1));
   }
   return times;
 }

@@ -1,5 +1,8 @@
 #include "models/clip/config.h"
 
+#include <algorithm>
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -74,7 +77,8 @@ VisionConfig vision_config_from_tensors(const std::vector<weights::TensorInfo>& 
   const auto* positions = find("embeddings.position_embedding.weight");
   require(positions && config.hidden_size > 0, ErrorKind::weights, "picture encoder: expected a tensor ",
           rename("embeddings.position_embedding.weight").name, ", found none");
-  const auto edge = static_cast<int64_t>(std::sqrt(static_cast<double>(positions->numel() / config.hidden_size - 1)));
+  const int64_t patches = positions->numel() / config.hidden_size - 1;  // one position is the class token's
+  const auto edge = static_cast<int64_t>(std::sqrt(static_cast<double>(std::max<int64_t>(0, patches))));
   require(edge <= 1 << 14 && config.patch_size <= 1 << 14, ErrorKind::weights,
           "picture encoder: ", shape_text(positions->shape), " positions of patches ", shape_text(patch),
           ": expected pictures of at most ", 1 << 14, " pixels");

@@ -1,5 +1,7 @@
 #include "models/clip/keys.h"
 
+#include <c10/util/StringUtil.h>
+
 #include <array>
 
 namespace keyflow::clip {
@@ -47,7 +49,7 @@ weights::FileName to_official_name(const std::string& name) {
   const std::string stem = name.substr(inside + 1, end - inside - 1), suffix = name.substr(end);
   for (const auto& line : kInner) {
     if (stem == line.ours) {
-      return {"transformer." + index + "." + std::string(line.official) + suffix, line.part, line.parts};
+      return {c10::str("transformer.", index, ".", line.official, suffix), line.part, line.parts};
     }
   }
   return {name};

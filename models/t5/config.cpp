@@ -95,8 +95,15 @@ EncoderConfig encoder_config_from_tensors(const std::vector<weights::TensorInfo>
   require(config.num_heads > 0, ErrorKind::weights, "t5: expected attention heads, found 0");
   config.d_kv = matrix("blocks.0.attn.q.weight")[0] / config.num_heads;
   config.d_ff = matrix("blocks.0.ffn.fc1.weight")[0];
+  // Any weight of a block counts, so that one missing tensor is reported as such and not as a shorter network.
   config.num_layers = 0;
-  while (shape("blocks." + std::to_string(config.num_layers) + ".norm1.weight")) ++config.num_layers;
+  for (bool found = true; found;) {
+    found = false;
+    for (const char* weight : {"norm1", "attn.q", "attn.o", "norm2", "ffn.fc1", "ffn.fc2"}) {
+      found = found || shape(c10::str("blocks.", config.num_layers, ".", weight, ".weight"));
+    }
+    if (found) ++config.num_layers;
+  }
   config.bias_in_every_layer = shape("blocks.1.pos_embedding.embedding.weight") != nullptr || config.num_layers == 1;
   config.validate();
   return config;

@@ -1,6 +1,7 @@
 #include "models/wan/config.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"

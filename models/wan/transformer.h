@@ -1,6 +1,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "models/layers/linear.h"
 #include "models/wan/config.h"
 #include "weights/scope.h"

@@ -4,12 +4,12 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/upsample_nearest2d.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/shape.h"
+#include "ops/attention.h"
 
 namespace keyflow::wan {
 namespace {
@@ -94,9 +94,9 @@ AttentionBlock::AttentionBlock(const Scope& w, int64_t channels)
 at::Tensor AttentionBlock::operator()(const at::Tensor& x, Stream*) const {
   const auto attend = [&](const at::Tensor& frame) {
     const auto [B, C, H, W] = dims<4>(frame, "vae attention");
-    const at::Tensor qkv = to_qkv_(frame).to(attention_type_).flatten(2).transpose(1, 2).unsqueeze(1);  // [B, 1, L, 3C]
+    const at::Tensor qkv = to_qkv_(frame).flatten(2).transpose(1, 2).unsqueeze(1);  // [B, 1, L, 3C]
     const auto part = [&, C = C](int64_t index) { return qkv.narrow(-1, index * C, C).contiguous(); };
-    const at::Tensor y = at::scaled_dot_product_attention(part(0), part(1), part(2));  // [B, 1, L, C]
+    const at::Tensor y = ops::attention(part(0), part(1), part(2), {.type = attention_type_});  // [B, 1, L, C]
     return proj_(y.squeeze(1).transpose(1, 2).reshape({B, C, H, W}));
   };
   return x + per_frame(norm_(x), attend).to(x.scalar_type());

@@ -85,4 +85,10 @@ PictureHeader scan_tga(std::string_view bytes, const std::string& where) {
   return header;
 }
 
+std::string bmp_with_true_size(std::string_view bytes) {
+  std::string size;
+  put_le32(size, static_cast<uint32_t>(bytes.size()));
+  return std::string(bytes).replace(2, size.size(), size);
+}
+
 }  // namespace keyflow::media

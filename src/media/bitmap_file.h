@@ -15,4 +15,7 @@ bool looks_like_tga(std::string_view bytes);
 PictureHeader scan_bmp(std::string_view bytes, const std::string& where);
 PictureHeader scan_tga(std::string_view bytes, const std::string& where);
 
+/// A copy whose size field is right: FFmpeg refuses files that left it empty, as some programs do.
+std::string bmp_with_true_size(std::string_view bytes);
+
 }  // namespace keyflow::media

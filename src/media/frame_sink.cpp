@@ -11,11 +11,6 @@ namespace {
 
 constexpr double kMinFps = 0.01;
 
-bool is_video(OutputFormat format) {
-  return format == OutputFormat::mp4 || format == OutputFormat::mov || format == OutputFormat::mkv ||
-         format == OutputFormat::webm;
-}
-
 /// A GIF counts in hundredths of a second, and players slow down what claims to be faster than 50 a second.
 double max_fps(OutputFormat format) { return format == OutputFormat::gif ? 50 : kMaxFps; }
 
@@ -23,11 +18,7 @@ void require_options(const Output& output, const SinkOptions& options, const std
   require(options.frames >= 1, ErrorKind::usage, where, ": expected at least one frame, found ", options.frames);
   require(options.fps >= kMinFps && options.fps <= max_fps(output.format), ErrorKind::usage, where, ": expected ",
           kMinFps, " to ", max_fps(output.format), " frames a second, found ", options.fps);
-  const int max_crf = output.format == OutputFormat::webm ? 63 : 51;
-  require(options.crf == -1 || is_video(output.format), ErrorKind::usage, where,
-          ": expected --crf only with .mp4, .mov, .mkv and .webm, found ", options.crf);
-  require(options.crf >= -1 && options.crf <= max_crf, ErrorKind::usage, where, ": expected --crf from 0 to ", max_crf,
-          ", found ", options.crf);
+  require_crf(output, options.crf);
   require_picture_size(options.width, options.height, where);
   require_settings_size(options.settings_json, where);
 }

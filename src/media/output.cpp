@@ -90,7 +90,19 @@ Output parse_output(const std::filesystem::path& path, int64_t frames) {
   return output;
 }
 
-void require_output(const std::filesystem::path& path, int64_t frames) {
+void require_crf(const Output& output, int64_t crf) {
+  const std::string where = printable(output.path.string(), 400);
+  const bool is_video = output.format == OutputFormat::mp4 || output.format == OutputFormat::mov ||
+                        output.format == OutputFormat::mkv || output.format == OutputFormat::webm;
+  const int max_crf = output.format == OutputFormat::webm ? 63 : 51;
+  require(crf == -1 || is_video, ErrorKind::usage, where,
+          ": expected --crf only with .mp4, .mov, .mkv and .webm, found ", crf);
+  require(crf >= -1 && crf <= max_crf, ErrorKind::usage, where, ": expected --crf from 0 to ", max_crf, ", found ",
+          crf);
+}
+
+void require_output(const std::filesystem::path& path, int64_t frames, int64_t crf) {
+  require_crf(parse_output(path, frames), crf);
   require_writable(parse_output(path, frames).frame_path(std::max<int64_t>(frames - 1, 0)));
 }
 

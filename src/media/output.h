@@ -22,8 +22,11 @@ struct Output {
 /// with another format than png and jpg, several frames for one png or jpg file.
 Output parse_output(const std::filesystem::path& path, int64_t frames);
 
-/// All that can be known about an output before any work: parse_output, then a trial of the folder (exists, can be
-/// written, name not too long, not a folder). Throws Error::usage (exit 2) or Error::io (exit 1).
-void require_output(const std::filesystem::path& path, int64_t frames);
+/// Throws Error::usage unless the format takes this quality: H.264 0 to 51, VP9 0 to 63, all of them -1 (unset).
+void require_crf(const Output& output, int64_t crf);
+
+/// All that can be known about an output before any work: parse_output, require_crf, then a trial of the folder
+/// (exists, can be written, name not too long, not a folder). Throws Error::usage (exit 2) or Error::io (exit 1).
+void require_output(const std::filesystem::path& path, int64_t frames, int64_t crf = -1);
 
 }  // namespace keyflow::media

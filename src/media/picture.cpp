@@ -6,6 +6,7 @@ extern "C" {
 
 #include "core/files.h"
 #include "core/shape.h"
+#include "media/bitmap_file.h"
 #include "media/compose.h"
 #include "media/jpeg_file.h"
 #include "media/libav.h"
@@ -31,7 +32,7 @@ at::Tensor decode(std::string_view bytes, const PictureHeader& header, const std
     case PictureFormat::gif:
       return decode_still(AV_CODEC_ID_GIF, bytes, where);
     case PictureFormat::bmp:
-      return decode_still(AV_CODEC_ID_BMP, bytes, where);
+      return decode_still(AV_CODEC_ID_BMP, bmp_with_true_size(bytes), where);
     case PictureFormat::tga:
       return decode_still(AV_CODEC_ID_TARGA, bytes, where);
   }

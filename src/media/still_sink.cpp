@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -15,8 +16,9 @@ namespace {
 class StillSink : public CheckedSink {
  public:
   StillSink(const Output& output, const SinkOptions& options) : CheckedSink(output, options) {
-    const auto folder = output.path.has_parent_path() ? output.path.parent_path() : std::filesystem::path(".");
-    waiting_ = folder / ("." + output.frame_path(0).filename().string() + "." + std::to_string(::getpid()) + ".frames");
+    folder_ = output.path.has_parent_path() ? output.path.parent_path() : std::filesystem::path(".");
+    waiting_ =
+        folder_ / ("." + output.frame_path(0).filename().string() + "." + std::to_string(::getpid()) + ".frames");
     std::error_code code;
     std::filesystem::remove_all(waiting_, code);
     require(std::filesystem::create_directory(waiting_, code), ErrorKind::io, where_,
@@ -42,10 +44,15 @@ class StillSink : public CheckedSink {
       std::filesystem::rename(waiting_ / std::to_string(index), target, code);
       require(!code, ErrorKind::io, printable(target.string(), 400), ": rename: ", code.message());
     }
+    // The names are on disk only when their folder is.
+    const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    ::fsync(folder);
+    ::close(folder);
   }
 
  private:
-  std::filesystem::path waiting_;
+  std::filesystem::path folder_, waiting_;
 };
 
 }  // namespace

@@ -36,9 +36,16 @@ bool is_guided(const RenderSettings& settings) {
 at::Tensor denoise(const wan::Transformer& transformer, const Conditioning& conditioning, const at::Tensor& noise,
                    const RenderSettings& settings, const schedulers::SamplerOptions& options, FailedStep& failed) {
   const schedulers::Schedule schedule = schedule_of(settings);
-  const wan::Context prompt = transformer.prepare(conditioning.text, conditioning.pictures);
+  wan::Context prompt;
   std::optional<wan::Context> negative;
-  if (conditioning.negative.defined()) negative = transformer.with_text(prompt, conditioning.negative);
+  try {
+    prompt = transformer.prepare(conditioning.text, conditioning.pictures);
+    if (conditioning.negative.defined()) negative = transformer.with_text(prompt, conditioning.negative);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::numeric) throw;
+    failed = {0, "text and picture embedding"};
+    throw NotFinite("denoise");
+  }
 
   const auto velocity = [&](const at::Tensor& input, const at::Tensor& time, const wan::Context& context,
                             int64_t step) {

@@ -99,6 +99,8 @@ void denoise_segments(const RenderPlan& plan, size_t first, size_t last, const s
     latents.push_back(
         with_fallback(built.value_or(plan.compute), model.transformer, "denoise", clock.observer(), place, run));
   }
+  transformer.reset();
+  release_pages(model.transformer);
 }
 
 }  // namespace keyflow::pipeline

@@ -86,6 +86,7 @@ std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t fi
     };
     if (needed) {
       with_fallback(plan.compute, model.image_encoder, "image", clock.observer(), "picture encoder", run);
+      release_pages(model.image_encoder);
     } else {
       const int64_t tokens = model.variant.picture_slots * model.image_config.tokens();
       for (auto& condition : conditions)
@@ -106,6 +107,7 @@ std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t fi
                                                   plan.settings, wan::Tiling{.tile = plan.tile}, progress);
     }
   });
+  release_pages(model.vae);
   return conditions;
 }
 

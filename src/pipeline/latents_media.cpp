@@ -146,7 +146,7 @@ RenderResult decode_latents(const RenderSettings& settings, const fs::path& late
   RenderPlan plan = vae_plan(settings);
   take_over(plan.settings, stored.settings, latents);
   measure(plan, stored, latents);
-  media::require_output(output.path, plan.settings.frames);
+  media::require_output(output.path, plan.settings.frames, plan.settings.crf);
   fit_to_machine(plan);
 
   PhaseClock clock(observer);

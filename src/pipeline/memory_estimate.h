@@ -17,7 +17,7 @@ int64_t choose_tile(const ModelFiles& model, const RenderSettings& settings, con
 /// The next smaller tile than `tile` (0: than the whole frame); 0 when there is none.
 int64_t next_smaller_tile(int64_t tile, const RenderSettings& settings);
 
-/// Throws unless the estimate fits: Error::usage where no machine could hold it (above 16 TiB), else Error::device,
+/// Throws unless the estimate fits: Error::usage where no machine could hold it (above 2 TiB), else Error::device,
 /// with both numbers and smaller settings that fit.
 void require_memory(const MemoryEstimate& estimate, const RenderSettings& settings, uint64_t available);
 

@@ -1,5 +1,7 @@
 #include "pipeline/model_files.h"
 
+#include <sys/mman.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -142,6 +144,12 @@ t5::Encoder load_text_encoder(const ModelFiles& model, const Compute& compute) {
 
 clip::VisionTower load_image_encoder(const ModelFiles& model, const Compute& compute) {
   return clip::load_vision(model.image_encoder.file, model.image_config, compute);
+}
+
+void release_pages(const Network& network) {
+  if (!network.present()) return;
+  // The mapping is private and nothing writes to it, so dropping its pages loses nothing.
+  for (const auto& part : network.file->parts()) ::madvise(part.file->data(), part.file->size(), MADV_DONTNEED);
 }
 
 std::string first_bad_weight(const Network& network) {

@@ -45,6 +45,10 @@ wan::Vae load_vae(const ModelFiles& model, const Compute& compute);
 t5::Encoder load_text_encoder(const ModelFiles& model, const Compute& compute);
 clip::VisionTower load_image_encoder(const ModelFiles& model, const Compute& compute);
 
+/// Takes the file's pages out of this process's resident memory once its network is gone; they are read again when
+/// asked for. Without it the peak would be the sum of all networks.
+void release_pages(const Network& network);
+
 /// The first tensor of a network, in the order of its construction, that holds NaN or infinity:
 /// "blocks.3.ffn.0.weight holds NaN"; "" when all are finite. Reads every weight.
 std::string first_bad_weight(const Network& network);

@@ -55,15 +55,10 @@ void require_kind(const PartFile& part, PartKind kind) {
        " (first: ", part.file->tensors().empty() ? "none" : printable(part.file->tensors().front().name), ")", hint);
 }
 
-/// A file, or a folder with one checkpoint.
-PartFile open_part(const fs::path& path, PartKind kind) {
-  std::error_code ignored;
-  const bool is_folder = fs::is_directory(path, ignored);
-  PartFile part;
-  part.file = weights::open_tensors(path);
+/// open_part of a file that must hold this network.
+PartFile open_part_of(const fs::path& path, PartKind kind) {
+  PartFile part = open_part(path);
   require_kind(part, kind);
-  const fs::path folder = is_folder ? path : path.has_parent_path() ? path.parent_path() : fs::path(".");
-  part.config = config_beside(folder, kind);
   return part;
 }
 
@@ -111,7 +106,7 @@ void open_diffusers_folder(ModelParts& model) {
   if (const fs::path index = inside(model.folder, "model_index.json"); !index.empty()) check_model_index(index);
   for (const auto& [name, kind] : diffusers_parts()) {
     const fs::path path = inside(model.folder, name);
-    if (!path.empty() && model.parts.count(kind) == 0) model.parts[kind] = open_part(path, kind);
+    if (!path.empty() && model.parts.count(kind) == 0) model.parts[kind] = open_part_of(path, kind);
   }
   if (model.tokenizer.empty()) model.tokenizer = inside(model.folder, "tokenizer");
   model.scheduler_config = inside(model.folder, "scheduler/scheduler_config.json");
@@ -187,10 +182,21 @@ fs::path model_path(const std::string& name) {
 
 }  // namespace
 
+PartFile open_part(const fs::path& path) {
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(path, ignored);
+  PartFile part;
+  part.file = weights::open_tensors(path);
+  const PartKind kind = kind_of(part.file->tensors());
+  const fs::path folder = is_folder ? path : path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (kind != PartKind::other) part.config = config_beside(folder, kind);
+  return part;
+}
+
 ModelParts find_parts(const RenderSettings& settings, Need need) {
   ModelParts model;
   const auto given = [&](PartKind kind, const std::string& path) {
-    if (!path.empty()) model.parts[kind] = open_part(path, kind);
+    if (!path.empty()) model.parts[kind] = open_part_of(path, kind);
   };
   given(PartKind::transformer, settings.transformer);
   given(PartKind::text_encoder, settings.text_encoder);
@@ -209,7 +215,7 @@ ModelParts find_parts(const RenderSettings& settings, Need need) {
   const auto status = fs::status(path, error);
   require(fs::exists(status), ErrorKind::io, "model ", quoted(path), ": ", error ? error.message() : "not found");
   if (!fs::is_directory(status)) {
-    model.parts.emplace(PartKind::transformer, open_part(path, PartKind::transformer));
+    model.parts.emplace(PartKind::transformer, open_part_of(path, PartKind::transformer));
     return model;
   }
   model.folder = path;

@@ -16,6 +16,9 @@ struct PartFile {
   std::filesystem::path config;  ///< "" for none
 };
 
+/// A file, or a folder with one checkpoint, whatever network it holds. Throws Error::io, Error::weights, Error::config.
+PartFile open_part(const std::filesystem::path& path);
+
 /// Where the parts of a model lie; absent parts are absent.
 struct ModelParts {
   std::string layout;            ///< "diffusers folder", "official folder" or "files"

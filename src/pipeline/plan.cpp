@@ -1,4 +1,5 @@
 #include "core/error.h"
+#include "core/memory.h"
 #include "media/picture.h"
 #include "pipeline/frame_size.h"
 #include "pipeline/keyframe_mask.h"
@@ -70,6 +71,16 @@ void check_keyframes(const Variant& variant, const std::vector<Segment>& segment
   }
 }
 
+/// Every segment costs a loading of the networks' share and is kept until the end; more of them are a slip of the pen.
+void check_length(const RenderSettings& settings, int64_t longest) {
+  constexpr int64_t most_segments = 1000;
+  const int64_t most = most_segments * (longest - 1) + 1;
+  require(settings.frames <= most, ErrorKind::usage, "frames: expected at most ", most, " (", most_segments,
+          " segments of ", longest, "), found ", settings.frames, ", whose pictures alone need ",
+          settings.frames * std::max<int64_t>(settings.width * settings.height, 1) * 3 >> 30,
+          " GiB of memory, available are ", available_bytes() >> 30);
+}
+
 void read_pictures(RenderPlan& plan) {
   for (const auto& keyframe : plan.settings.keyframes) {
     if (plan.pictures.count(keyframe.picture) > 0) continue;
@@ -119,6 +130,7 @@ RenderPlan plan_render(const RenderSettings& given) {
   plan.model = model;
   const Habits habits = apply_presets(settings, model->variant, model->transformer_config, model->parts.preset,
                                       model->parts.scheduler_config);
+  if (model->variant.takes_keyframes) check_length(settings, habits.frames);
   place_keyframes(settings);
   plan.segments = model->variant.takes_keyframes ? plan_segments(settings.frames, settings.keyframes, habits.frames)
                                                  : std::vector<Segment>{{0, settings.frames, {}, false}};

@@ -29,7 +29,7 @@ OutputOptions checked(OutputOptions output, const RenderSettings& settings) {
     output.latents = output.path;
     output.keep_latents = true;
   } else {
-    media::require_output(output.path, settings.frames);
+    media::require_output(output.path, settings.frames, settings.crf);
     if (output.latents.empty()) output.latents = beside(".latents.safetensors");
   }
   if (output.state.empty()) output.state = beside(".state.safetensors");
@@ -132,15 +132,24 @@ class Run {
       decode_segments(plan_, compute, std::exchange(from, 0), last, latents_, colours_, *writer_, clock_);
       decode_compute_ = compute;
     };
-    try {
+    keeping_latents([&] {
       clock_.throw_if_stopped();
-      const auto decode = [&] { with_fallback(decode_compute_, plan_.model->vae, "decode", observer(), "", attempt); };
-      retry_with_smaller_tiles(decode);
+      retry_with_smaller_tiles(
+          [&] { with_fallback(decode_compute_, plan_.model->vae, "decode", observer(), "", attempt); });
+    });
+    release_pages(plan_.model->vae);
+    continued_ = writer_->last_frame();
+  }
+
+  /// Whatever fails from here on, the latents are on disk: says where.
+  template <class Work>
+  void keeping_latents(Work&& work) {
+    try {
+      work();
     } catch (const Error&) {
       observer().note("the latents are kept in " + output_.latents.string());
       throw;
     }
-    continued_ = writer_->last_frame();
   }
 
   /// One more try after the memory gave out. libtorch reports that as c10::Error, the allocator as bad_alloc.
@@ -165,7 +174,7 @@ class Run {
     RenderResult result;
     clock_.start(Phase::write, 1);
     if (writer_ && !is_latents(output_.path)) {
-      writer_->finish();
+      keeping_latents([&] { writer_->finish(); });
       result.outputs = writer_->outputs();
       result.constant_picture = writer_->constant() && plan_.settings.width * plan_.settings.height > 1;
       for (const auto& note : writer_->notes()) observer().note(note);

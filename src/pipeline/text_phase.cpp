@@ -24,6 +24,7 @@ std::vector<EncodedPrompt> encode_prompts(const ModelFiles& model, const std::ve
       require_finite(encoded[i].embedding, "text");
     }
   });
+  release_pages(model.text_encoder);
   return encoded;
 }
 

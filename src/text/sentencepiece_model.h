@@ -23,14 +23,14 @@ struct SentencePieceModel {
   bool dummy_prefix = true, remove_extra_spaces = true, escape_spaces = true;
 };
 
-/// Reads a model, which must be of the unigram kind, with both a trainer and a normaliser section and one unknown
-/// piece. throws Error::config naming `where` and the offset, Error::unsupported source
-/// sentencepiece@0.2.1:src/sentencepiece_model.proto
+/// Reads a model, which must be of the unigram kind, with a trainer and a normaliser section and one unknown piece.
+/// throws Error::config naming `where` and the offset, Error::unsupported
+/// source sentencepiece@0.2.3:src/sentencepiece_model.proto
 SentencePieceModel parse_sentencepiece(std::string_view bytes, const std::string& where);
 
 /// The model's own normalisation: its map, each time the longest entry; runs of spaces made one, none at the ends; a
-/// space in front; spaces made "▁". User-defined pieces pass as they are. source sentencepiece@0.2.1:src/normalizer.cc
-/// Normalize
+/// space in front; spaces made "▁". User-defined pieces pass as they are.
+/// source sentencepiece@0.2.3:src/normalizer.cc Normalize
 Normalizer sentencepiece_normalizer(const SentencePieceModel& model, const std::string& where);
 
 }  // namespace keyflow::text

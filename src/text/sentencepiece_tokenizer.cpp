@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "core/error.h"
 #include "core/files.h"
 #include "text/sentencepiece_model.h"
@@ -14,24 +12,20 @@ namespace {
 using Type = SentencePieceModel::Type;
 
 /// A user-defined piece gets a score that no division into other pieces can beat.
-/// source sentencepiece@0.2.1:src/unigram_model.cc EncodeOptimized
-double score_of(const SentencePieceModel::Piece& piece, double best) {
-  return piece.type == Type::user_defined ? static_cast<double>(piece.text.size()) * best - 0.1 : piece.score;
+/// source sentencepiece@0.2.3:src/unigram_model.cc GetUserDefinedScore
+double score_of(const SentencePieceModel::Piece& piece) {
+  return piece.type == Type::user_defined ? 0.1 * static_cast<double>(piece.text.size() - 1) : piece.score;
 }
 
 std::shared_ptr<const Unigram> make_model(const SentencePieceModel& model, const JsonPlace& place) {
-  double best = -1e30;
   int64_t unknown = 0;
-  for (const auto& piece : model.pieces) {
-    if (piece.type == Type::normal) best = std::max<double>(best, piece.score);
-  }
   std::vector<Unigram::Piece> pieces;
   for (const auto& piece : model.pieces) {
     if (piece.type == Type::unknown) unknown = static_cast<int64_t>(pieces.size());
     const bool plain = piece.type == Type::normal || piece.type == Type::user_defined;
-    pieces.push_back({piece.text, score_of(piece, best), plain});
+    pieces.push_back({piece.text, score_of(piece), plain});
   }
-  return std::make_shared<Unigram>(std::move(pieces), unknown, model.byte_fallback, place);
+  return std::make_shared<Unigram>(std::move(pieces), unknown, model.byte_fallback, Unigram::Sums::in_float, place);
 }
 
 /// The id of a control piece; nothing if the model has none of that name.

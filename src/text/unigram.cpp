@@ -1,10 +1,12 @@
 #include "text/unigram.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <type_traits>
 
 #include "core/error.h"
 
@@ -14,16 +16,21 @@ namespace {
 using nlohmann::json;
 
 constexpr double kUnknownPenalty = 10;
+constexpr float kLargestFloatSum = 100'000;
 
 unsigned byte_at(std::string_view text, size_t i) { return static_cast<unsigned char>(text[i]); }
 
 }  // namespace
 
-Unigram::Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback, const JsonPlace& place)
-    : pieces_(std::move(pieces)), sorted_(pieces_.size()), unknown_(unknown), byte_fallback_(byte_fallback) {
+Unigram::Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback, Sums sums, const JsonPlace& place)
+    : pieces_(std::move(pieces)),
+      sorted_(pieces_.size()),
+      unknown_(unknown),
+      byte_fallback_(byte_fallback),
+      sums_(sums) {
   std::iota(sorted_.begin(), sorted_.end(), 0u);
   std::sort(sorted_.begin(), sorted_.end(), [&](auto a, auto b) { return pieces_[a].text < pieces_[b].text; });
-  double least = std::numeric_limits<double>::max();
+  least_ = std::numeric_limits<double>::max();
   for (size_t i = 0; i < sorted_.size(); ++i) {
     const Piece& piece = pieces_[sorted_[i]];
     require(i == 0 || pieces_[sorted_[i - 1]].text != piece.text, ErrorKind::config, place.text(), ": piece \"",
@@ -31,11 +38,10 @@ Unigram::Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback,
     if (!piece.plain) continue;
     plain_.push_back(sorted_[i]);
     ++first_byte_[byte_at(piece.text, 0) + 1];
-    least = std::min(least, piece.score);
+    least_ = std::min(least_, piece.score);
   }
   require(!plain_.empty(), ErrorKind::config, place.text(), ": expected pieces of text, found none");
   std::partial_sum(first_byte_.begin(), first_byte_.end(), first_byte_.begin());
-  unknown_score_ = least - kUnknownPenalty;
 }
 
 std::optional<int64_t> Unigram::id_of(const std::string& piece) const {
@@ -45,22 +51,33 @@ std::optional<int64_t> Unigram::id_of(const std::string& piece) const {
   return *found;
 }
 
+template <class Real>
 std::vector<Unigram::Step> Unigram::best_steps(std::string_view bytes) const {
   std::vector<Step> steps(bytes.size() + 1);
-  const auto offer = [&](size_t start, size_t end, double score, int64_t id) {
-    Step& step = steps[end];
-    score += steps[start].score;
-    if (step.start < 0 || score > step.score) step = {score, static_cast<int64_t>(start), id};
+  std::vector<Real> scores(bytes.size() + 1);
+  size_t frontier = 0;
+  const auto offer = [&](size_t start, size_t end, Real score, int64_t id) {
+    frontier = std::max(frontier, end);
+    score += scores[start];
+    if (steps[end].start >= 0 && !(score > scores[end])) return;
+    steps[end] = {static_cast<int64_t>(start), id};
+    scores[end] = score;
   };
+  const Real unknown_score = static_cast<Real>(least_) - static_cast<Real>(kUnknownPenalty);
   for (size_t start = 0; start < bytes.size(); start += utf8_length(bytes[start])) {
     const size_t character = start + utf8_length(bytes[start]);
     bool has_character = false;
+    if constexpr (std::is_same_v<Real, float>) {
+      // sentencepiece brings sums back to zero before float loses the scores' digits.
+      const float offset = scores[start];
+      for (size_t i = start; std::abs(offset) > kLargestFloatSum && i <= frontier; ++i) scores[i] -= offset;
+    }
     auto low = plain_.begin() + first_byte_[byte_at(bytes, start)];
     auto high = plain_.begin() + first_byte_[byte_at(bytes, start) + 1];
     // Between low and high stand the pieces that begin with bytes[start, end).
     for (size_t end = start + 1; low != high; ++end) {
       if (pieces_[*low].text.size() == end - start) {
-        offer(start, end, pieces_[*low].score, *low);
+        offer(start, end, static_cast<Real>(pieces_[*low].score), *low);
         has_character |= end == character;
         ++low;
       }
@@ -70,7 +87,7 @@ std::vector<Unigram::Step> Unigram::best_steps(std::string_view bytes) const {
       low = std::partition_point(low, high, [&](uint32_t id) { return byte_at(pieces_[id].text, depth) < next; });
       high = std::partition_point(low, high, [&](uint32_t id) { return byte_at(pieces_[id].text, depth) == next; });
     }
-    if (!has_character) offer(start, character, unknown_score_, unknown_);
+    if (!has_character) offer(start, character, unknown_score, unknown_);
   }
   return steps;
 }
@@ -98,7 +115,7 @@ void Unigram::tokenize(const Glyphs& word, std::vector<Token>& out) const {
     append_utf8(bytes, glyph.c);
     at.resize(bytes.size(), glyph.at);
   }
-  const std::vector<Step> steps = best_steps(bytes);
+  const std::vector<Step> steps = sums_ == Sums::in_float ? best_steps<float>(bytes) : best_steps<double>(bytes);
   std::vector<std::pair<size_t, size_t>> spans;
   std::vector<int64_t> ids;
   for (size_t end = bytes.size(); end > 0;) {
@@ -136,8 +153,8 @@ std::unique_ptr<TokenModel> read_unigram(const json& object, const JsonPlace& pl
   const int64_t unknown = id_member(object, "unk_id", place), count = static_cast<int64_t>(pieces.size());
   require(unknown < count, ErrorKind::config, (place / "unk_id").text(), ": expected below ", count, ", found ",
           unknown);
-  return std::make_unique<Unigram>(std::move(pieces), unknown, bool_member(object, "byte_fallback", place, false),
-                                   place);
+  const bool byte_fallback = bool_member(object, "byte_fallback", place, false);
+  return std::make_unique<Unigram>(std::move(pieces), unknown, byte_fallback, Unigram::Sums::in_double, place);
 }
 
 }  // namespace keyflow::text

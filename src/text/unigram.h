@@ -11,7 +11,8 @@ namespace keyflow::text {
 
 /// The division of a word into pieces of the largest summed log probability (Viterbi); a character without a piece
 /// costs ten more than the least likely piece, and neighbours of that kind are one unknown token. source
-/// tokenizers@0.23: tokenizers/src/models/unigram/model.rs; Kudo 2018 (1804.10959)
+/// sentencepiece@0.2.3:src/unigram_model.cc EncodeOptimized; Kudo 2018 (1804.10959) source tokenizers@0.23:
+/// tokenizers/src/models/unigram/model.rs
 class Unigram final : public TokenModel {
  public:
   struct Piece {
@@ -19,8 +20,12 @@ class Unigram final : public TokenModel {
     double score;
     bool plain = true;  ///< may be found in a text; control, byte and unused pieces of sentencepiece are not
   };
+  /// The type in which scores are summed. It decides between divisions of the same score ("------"): sentencepiece sums
+  /// in float, tokenizers in double.
+  enum class Sums { in_float, in_double };
+
   /// The id of a piece is its index. Throws Error::config for a piece that is there twice.
-  Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback, const JsonPlace& place);
+  Unigram(std::vector<Piece> pieces, int64_t unknown, bool byte_fallback, Sums sums, const JsonPlace& place);
 
   void tokenize(const Glyphs& word, std::vector<Token>& out) const override;
   std::optional<int64_t> id_of(const std::string& piece) const override;
@@ -28,9 +33,10 @@ class Unigram final : public TokenModel {
 
  private:
   struct Step {
-    double score = 0;
     int64_t start = -1, id = -1;
   };
+  /// For each end of a character, the piece that the best division up to there ends with.
+  template <class Real>
   std::vector<Step> best_steps(std::string_view bytes) const;
   void append_unknown(const std::string& bytes, const uint32_t* at, std::vector<Token>& out) const;
 
@@ -40,7 +46,8 @@ class Unigram final : public TokenModel {
   std::array<uint32_t, 257> first_byte_{};
   int64_t unknown_;
   bool byte_fallback_;
-  double unknown_score_;
+  Sums sums_;
+  double least_ = 0;
 };
 
 /// The "model" of a tokenizer.json of type Unigram.

@@ -77,6 +77,15 @@ void save_small_model(const std::filesystem::path& folder, const NamedTensors& w
                                                               {"use_flow_sigmas", true},
                                                               {"flow_shift", 3.0},
                                                               {"num_train_timesteps", 1000}});
+  // What the pipeline does where the user says nothing.
+  write_json(folder / "preset.json", {{"width", 128},
+                                      {"height", 128},
+                                      {"frames", 17},
+                                      {"fps", 8.0},
+                                      {"steps", 20},
+                                      {"shift", 3.0},
+                                      {"guidance_scale", 3.0},
+                                      {"pictures", "optional"}});
   write_json(folder / "model_index.json", {{"_class_name", "WanImageToVideoPipeline"},
                                            {"image_encoder", {"transformers", "CLIPVisionModel"}},
                                            {"scheduler", {"diffusers", "UniPCMultistepScheduler"}},

@@ -124,7 +124,9 @@ TEST(A10_OutputPlaces, AreRefusedBeforeAnyWork) {
   };
   refused((folder / "none/out.mp4").string(), "none");
   refused((folder / "folder.mp4").string(), "folder.mp4");
-  refused((folder / (std::string(300, 'a') + ".mp4")).string(), "aaaa");
+  std::string long_name(300, 'a');
+  long_name += ".mp4";
+  refused((folder / long_name).string(), "aaaa");
   refused("/proc/out.mp4", "/proc");
 }
 

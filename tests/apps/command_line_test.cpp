@@ -104,7 +104,8 @@ TEST(Help, NamesEveryCommandAndOption) {
     const std::string page = command_help(command);
     for (const auto& group : command.groups) {
       for (const auto& option : group.options) {
-        if (!option.hidden) EXPECT_NE(page.find("--" + key_of(option)), std::string::npos) << option.names;
+        if (option.hidden) continue;
+        EXPECT_NE(page.find("--" + key_of(option)), std::string::npos) << option.names;
       }
     }
   }

@@ -18,13 +18,13 @@ struct Outcome {
 };
 
 struct Launch {
-  std::string input;                     ///< on standard input
-  std::vector<std::string> environment;  ///< "NAME=value" beside the inherited ones
-  std::string shell;                     ///< run through sh after this: "ulimit -n 8;"
-  std::string redirect;                  ///< with `shell`: behind the command, ">&-"
-  bool reader_leaves = false;            ///< nobody reads standard output
-  int kill_with = 0;                     ///< send this signal ...
-  std::string kill_when;                 ///< ... once standard error holds this text
+  std::string input = {};                     ///< on standard input
+  std::vector<std::string> environment = {};  ///< "NAME=value" beside the inherited ones
+  std::string shell = {};                     ///< run through sh after this: "ulimit -n 8;"
+  std::string redirect = {};                  ///< with `shell`: behind the command, ">&-"
+  bool reader_leaves = false;                 ///< nobody reads standard output
+  int kill_with = 0;                          ///< send this signal ...
+  std::string kill_when = {};                 ///< ... once standard error holds this text
 };
 
 /// keyflow with these arguments; returns when it has ended.

@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
@@ -161,6 +162,21 @@ TEST(WanTransformer, FeedForwardInBlocksOfTokensEqualsWhole) {
   const at::Tensor whole = block.feed_forward(x.clone(), m);
   for (const int64_t tokens : {1, 14, 45})
     EXPECT_TRUE(near(block.feed_forward(x.clone(), m, tokens), whole, 1e-6)) << tokens;
+}
+
+TEST(WanTransformer, OneAndTwoThreadsGiveTheSame) {
+  const c10::InferenceMode guard;
+  const auto config = tiny(10);
+  InitSource init(1);
+  const Transformer model(Scope(init, {}), config);
+  const Inputs in(config);
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor one = model(in.latents, in.timestep, model.prepare(in.text, in.image));
+  at::set_num_threads(2);
+  const at::Tensor two = model(in.latents, in.timestep, model.prepare(in.text, in.image));
+  at::set_num_threads(before);
+  EXPECT_TRUE(near(two, one, 1e-5));
 }
 
 TEST(WanTransformer, HalfWeightsStayWhereTheyAre) {

@@ -29,7 +29,8 @@ TEST_P(RenderParity, EqualsDiffusers) {
   EXPECT_FALSE(result.constant_picture);
 }
 
-// The same weights under Wan's own names, in the files Wan publishes: the same frames, bit for bit.
+// The same weights under Wan's own names, in the files Wan publishes. They lie at other addresses there, and MKL rounds
+// by alignment, so equality is to float32 rounding.
 TEST_P(RenderParity, OfficialFolderEqualsDiffusersFolder) {
   const TemporaryFolder folder;
   Listener listener;
@@ -41,7 +42,7 @@ TEST_P(RenderParity, OfficialFolderEqualsDiffusersFolder) {
     ASSERT_EQ(result.outputs.size(), 1u);
     latents.push_back(load_latents(result.outputs[0]).segments.at(0));
   }
-  EXPECT_TRUE(tests::near(latents[1], latents[0], 1e-6));
+  EXPECT_TRUE(tests::near(latents[1], latents[0], 1e-5));
 }
 
 INSTANTIATE_TEST_SUITE_P(Wan, RenderParity, testing::Values("t2v", "i2v", "flf2v"),

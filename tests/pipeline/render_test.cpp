@@ -2,15 +2,17 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/equal.h>
-#include <gtest/gtest.h>
+#include <ATen/ops/zeros.h>
 
-#include <limits>
 #include <set>
 
 #include "core/files.h"
+#include "core/memory.h"
 #include "pipeline/latents_file.h"
 #include "pipeline/metadata.h"
-#include "tests/pipeline/tiny_models.h"
+#include "pipeline/model_files.h"
+#include "pipeline/text_phase.h"
+#include "tests/pipeline/render_fixture.h"
 #include "tests/tensor_match.h"
 
 namespace keyflow::pipeline {
@@ -23,22 +25,6 @@ std::set<std::string> names_in(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
   return names;
 }
-
-class Render : public testing::Test {
- protected:
-  RenderResult run(const RenderSettings& settings, const std::string& name, bool keep = false) {
-    OutputOptions output;
-    output.path = folder / name;
-    output.keep_latents = keep;
-    return render(settings, output, listener);
-  }
-  at::Tensor latents_of(const RenderSettings& settings) {
-    const RenderResult result = run(settings, "latents.safetensors");
-    return load_latents(result.outputs.at(0)).segments.at(0);
-  }
-  TemporaryFolder folder;
-  Listener listener;
-};
 
 TEST_F(Render, LeavesTheOutputAndNothingElse) {
   const RenderResult result = run(reference_settings("flf2v"), "out.png.%d.png");
@@ -133,6 +119,7 @@ TEST_F(Render, AnInterruptedRunGoesOnBitForBit) {
   OutputOptions output;
   output.path = folder / "out.safetensors";
   output.resume = true;
+  listener.done.clear();
   listener.stop_after = 2;
   const Failure failure = failure_of([&] { render(settings, output, listener); });
   EXPECT_EQ(failure.kind, ErrorKind::interrupted);
@@ -151,72 +138,53 @@ TEST_F(Render, AnInterruptedRunGoesOnBitForBit) {
   EXPECT_FALSE(fs::exists(output.path.string() + ".state.safetensors"));
 }
 
-struct Poison {
-  const char *part, *tensor, *stage, *module;
-};
-class NotANumber : public Render, public testing::WithParamInterface<Poison> {};
+// A stop while decoding costs only the decode: the latents are on disk and --resume goes on from them.
+TEST_F(Render, AStopWhileDecodingKeepsTheLatents) {
+  const RenderSettings settings = reference_settings("flf2v");
+  const at::Tensor whole = read_frames(run(settings, "whole.png.%d.png"));
+  OutputOptions output;
+  output.path = folder / "out.png.%d.png";
+  output.resume = true;
+  listener.done.clear();
+  listener.stop_phase = Phase::decode;
+  listener.stop_after = 1;
+  EXPECT_EQ(failure_of([&] { render(settings, output, listener); }).kind, ErrorKind::interrupted);
+  EXPECT_FALSE(fs::exists(folder / "out.png.0.png"));
+  EXPECT_TRUE(fs::exists(output.path.string() + ".latents.safetensors"));
 
-// N01: exit 1 naming stage, step and place; no picture.
-TEST_P(NotANumber, IsNamedAndNothingIsWritten) {
-  const Poison& poison = GetParam();
-  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    const TemporaryFolder models;
-    copy_with_change(reference_folder() / "flf2v", models / "model", poison.part, poison.tensor,
-                     [&](at::Tensor& tensor) { tensor.view(-1)[5] = value; });
-    RenderSettings settings = reference_settings("flf2v");
-    settings.model = (models / "model").string();
-    const Failure failure = failure_of([&] { run(settings, "out.png.%d.png"); });
-    EXPECT_EQ(failure.kind, ErrorKind::numeric);
-    EXPECT_TRUE(failure.holds({poison.stage, poison.module})) << failure.message;
-    EXPECT_FALSE(fs::exists(folder / "out.png.0.png"));
+  listener.done.clear();
+  listener.stop_after = 0;
+  EXPECT_TRUE(at::equal(read_frames(render(settings, output, listener)), whole));
+  EXPECT_EQ(listener.done.count(Phase::text), 0u);
+  EXPECT_EQ(listener.done.count(Phase::denoise), 0u);
+}
+
+// D7: a damaged state is one error, and is left as it is.
+TEST_F(Render, ADamagedStateIsRefusedAndKept) {
+  const fs::path state = folder / "state.safetensors";
+  OutputOptions output;
+  output.path = folder / "out.safetensors";
+  output.state = state;
+  output.resume = true;
+  for (const std::string content : {"", "zeros and ones", "{\"latents\": 1}"}) {
+    write_file(state, content);
+    EXPECT_EQ(failure_of([&] { render(reference_settings("t2v"), output, listener); }).kind, ErrorKind::weights);
+    EXPECT_EQ(bytes_of(state), content);
   }
 }
-INSTANTIATE_TEST_SUITE_P(
-    N01, NotANumber,
-    testing::Values(Poison{"transformer", "blocks.1.ffn.net.0.proj.weight", "denoise", "step 1 of 4, blocks.1.ffn"},
-                    Poison{"text_encoder", "encoder.block.1.layer.1.DenseReluDense.wo.weight", "text", "blocks.1.ffn"},
-                    Poison{"image_encoder", "encoder.layers.0.mlp.fc1.weight", "image", "mlp"},
-                    Poison{"vae", "decoder.conv_in.weight", "decode", "decoder.conv1.weight"},
-                    Poison{"vae", "encoder.conv_in.weight", "image", "encoder.conv1.weight"}),
-    [](const auto& test) { return std::string(test.param.part) + std::to_string(test.index); });
 
-TEST_F(Render, AVaeOfNaNKeepsTheLatents) {
-  const TemporaryFolder models;
-  copy_with_change(reference_folder() / "t2v", models / "model", "vae", "decoder.conv_in.weight",
-                   [](at::Tensor& tensor) { tensor.fill_(NAN); });
-  RenderSettings settings = reference_settings("t2v");
-  settings.model = (models / "model").string();
-  EXPECT_EQ(failure_of([&] { run(settings, "out.png.%d.png"); }).kind, ErrorKind::numeric);
-  EXPECT_EQ(load_latents(folder / "out.png.%d.png.latents.safetensors").segments.size(), 1u);
-}
-
-// N03: a constant picture is written and flagged.
-TEST_F(Render, AConstantPictureIsFlagged) {
-  const TemporaryFolder models;
-  copy_with_change(reference_folder() / "t2v", models / "model", "vae", "decoder.conv_out.weight",
-                   [](at::Tensor& tensor) { tensor.zero_(); });
-  RenderSettings settings = reference_settings("t2v");
-  settings.model = (models / "model").string();
-  const RenderResult result = run(settings, "out.png.%d.png");
-  EXPECT_TRUE(result.constant_picture);
-  ASSERT_EQ(listener.warnings.size(), 1u);
-  EXPECT_NE(listener.warnings[0].find("same colour"), std::string::npos);
-}
-
-// N02: what only bf16 or fp16 cannot hold is repeated in float32.
-TEST_F(Render, AnOverflowOfHalfPrecisionIsRepeated) {
-  const TemporaryFolder models;
-  copy_with_change(reference_folder() / "t2v", models / "model", "transformer",
-                   "condition_embedder.text_embedder.linear_2.weight", [](at::Tensor& tensor) { tensor.mul_(3e5); });
-  RenderSettings settings = reference_settings("t2v");
-  settings.model = (models / "model").string();
-  settings.dtype = "fp32";
-  const at::Tensor exact = latents_of(settings).clone();
-  settings.dtype = "linear=fp16 conv2d=fp32 conv3d=fp32 attention=fp32";
-  const at::Tensor repeated = latents_of(settings);
-  ASSERT_EQ(listener.warnings.size(), 1u);
-  EXPECT_NE(listener.warnings[0].find("repeated in fp32"), std::string::npos);
-  EXPECT_TRUE(tests::near(repeated, exact, 0.1));
+TEST_F(Render, ReleasedPagesAreNotResident) {
+  const int64_t megabytes = 64;
+  weights::save_safetensors(folder / "large.safetensors", {{"x", at::zeros({megabytes << 20}, at::kByte)}});
+  Network network;
+  network.file = weights::open_tensors(folder / "large.safetensors");
+  const auto resident = [] { return static_cast<int64_t>(resident_bytes() >> 20); };
+  const int64_t before = resident();
+  EXPECT_EQ(network.file->read("x").sum().item<int64_t>(), 0);
+  EXPECT_GT(resident(), before + megabytes / 2);
+  release_pages(network);
+  EXPECT_LT(resident(), before + megabytes / 2);
+  EXPECT_EQ(network.file->read("x").sum().item<int64_t>(), 0);
 }
 
 TEST_F(Render, OneFrameIsAPicture) {
@@ -307,6 +275,33 @@ TEST_F(Render, EncodeThenDecodeIsTheVaeAlone) {
   OutputOptions output;
   output.path = folder / "out.png";
   EXPECT_EQ(read_frames(decode_latents(settings, encoded.outputs.at(0), output, listener)).size(3), 48);
+}
+
+TEST_F(Render, LatentsOfAnotherVaeAreRefusedWithBothNumbers) {
+  save_latents(folder / "latents.safetensors", {{at::zeros({1, 16, 3, 4, 6})}, ""});
+  RenderSettings settings;
+  settings.vae = (reference_folder() / "vae_z8").string();
+  OutputOptions output;
+  output.path = folder / "out.png.%d.png";
+  const Failure failure =
+      failure_of([&] { decode_latents(settings, folder / "latents.safetensors", output, listener); });
+  EXPECT_EQ(failure.kind, ErrorKind::config);
+  EXPECT_TRUE(failure.holds({"latents of 16 channels", "VAE has 8", "--vae"})) << failure.message;
+}
+
+TEST_F(Render, APromptThatIsTooLongIsNamed) {
+  RenderSettings settings = reference_settings("t2v");
+  for (int i = 0; i < 300; ++i) settings.prompt += " red box";
+  run(settings, "out.safetensors");
+  ASSERT_EQ(listener.warnings.size(), 1u);
+  EXPECT_NE(listener.warnings[0].find("cut off: \""), std::string::npos) << listener.warnings[0];
+}
+
+TEST_F(Render, EncodePromptGivesOneRowPerToken) {
+  const EncodedPrompt prompt = encode_prompt(reference_settings("t2v"), listener);
+  EXPECT_EQ(prompt.embedding.sizes(), at::IntArrayRef({1, prompt.tokens, 40}));
+  EXPECT_GT(prompt.tokens, 5);
+  EXPECT_EQ(prompt.lost, "");
 }
 
 TEST_F(Render, LatentsThatAreNotFiniteAreRefusedWithTheirIndex) {

@@ -70,7 +70,7 @@ TEST_P(SettingsText, IsRefusedWithFieldValueAndForm) {
 }
 INSTANTIATE_TEST_SUITE_P(
     A01, SettingsText,
-    testing::Values(BadText{"steps", "abc", "whole number from 0 to 10000"}, BadText{"steps", "1e3", "whole number"},
+    testing::Values(BadText{"steps", "abc", "whole number from 1 to 10000"}, BadText{"steps", "1e3", "whole number"},
                     BadText{"steps", "20x", "whole number"}, BadText{"steps", "10001", "10000"},
                     BadText{"seed", "99999999999999999999", "18446744073709551615"}, BadText{"seed", "-1", "0 to"},
                     BadText{"guidance_scale", "foo", "a number"}, BadText{"guidance_scale", "nan", "a number"},
@@ -142,7 +142,7 @@ TEST(Settings, DescribeNamesEveryFieldOnceWithItsOrigin) {
   ASSERT_EQ(lines.size(), setting_names().size());
   for (const auto& line : lines) {
     EXPECT_EQ(line.origin, line.name == "steps" ? Origin::command_line : Origin::builtin);
-    if (line.name == "steps") EXPECT_EQ(line.value, "12");
+    EXPECT_TRUE(line.name != "steps" || line.value == "12");
   }
 }
 

@@ -35,10 +35,11 @@ class TemporaryFolder {
 void copy_with_change(const std::filesystem::path& from, const std::filesystem::path& to, const std::string& part,
                       const std::string& tensor, const std::function<void(at::Tensor&)>& change);
 
-/// Keeps what a render says; stops it after `stop_after` steps when that is above 0.
+/// Keeps what a render says; stops it after `stop_after` parts of `stop_phase` when that is above 0.
 class Listener final : public Observer {
  public:
   int64_t stop_after = 0;
+  Phase stop_phase = Phase::denoise;
   std::vector<std::string> notes, warnings;
   std::map<Phase, int64_t> done, total;
   std::vector<at::Tensor> previews;
@@ -47,7 +48,7 @@ class Listener final : public Observer {
   void preview(int64_t, const at::Tensor& rgb) override { previews.push_back(rgb); }
   void note(const std::string& text) override { notes.push_back(text); }
   void warning(const std::string& text) override { warnings.push_back(text); }
-  bool wants_stop() override { return stop_after > 0 && done[Phase::denoise] >= stop_after; }
+  bool wants_stop() override { return stop_after > 0 && done[stop_phase] >= stop_after; }
 };
 
 /// The pictures of a "%d.png" output, [T, 3, H, W] uint8.

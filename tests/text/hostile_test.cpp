@@ -16,14 +16,14 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of bad files that goes with the test.
-class Hostile : public testing::Test {
+class TokenizerFiles : public testing::Test {
  protected:
-  Hostile() {
+  TokenizerFiles() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = fs::temp_directory_path() / c10::str("keyflow_", test->name(), "_", getpid());
     fs::create_directories(folder_);
   }
-  ~Hostile() override { fs::remove_all(folder_); }
+  ~TokenizerFiles() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& content) const {
     std::ofstream(folder_ / name, std::ios::binary) << content;
@@ -72,24 +72,24 @@ std::string clip_vocabulary(const std::string& extra = "") {
 
 }  // namespace
 
-TEST_F(Hostile, T01TheSmallestModelWorks) {
+TEST_F(TokenizerFiles, T01TheSmallestModelWorks) {
   write("m.model", kPieces + kTrainer + kNormalizer);
   EXPECT_EQ(open_tokenizer(folder_ / "m.model")->encode("some", 0).ids, (std::vector<int64_t>{3, 1}));
 }
 
-TEST_F(Hostile, T01EmptyModel) {
+TEST_F(TokenizerFiles, T01EmptyModel) {
   write("m.model", "");
   expect_error("m.model", {"m.model", "0 bytes"});
 }
 
-TEST_F(Hostile, T01RandomModel) {
+TEST_F(TokenizerFiles, T01RandomModel) {
   std::string bytes;
   for (uint32_t i = 0, x = 1; i < 5000; ++i) bytes.push_back(static_cast<char>((x = x * 1664525 + 1013904223) >> 24));
   write("m.model", bytes);
   expect_error("m.model", {"m.model", "offset"});
 }
 
-TEST_F(Hostile, T01ModelCutAnywhere) {
+TEST_F(TokenizerFiles, T01ModelCutAnywhere) {
   const std::string whole = kPieces + kTrainer + kNormalizer;
   for (size_t size = 1; size < whole.size(); ++size) {
     write("m.model", whole.substr(0, size));
@@ -99,7 +99,7 @@ TEST_F(Hostile, T01ModelCutAnywhere) {
   expect_error("m.model", {"trainer", "4 pieces"});
 }
 
-TEST_F(Hostile, T01ModelsWithWrongPieces) {
+TEST_F(TokenizerFiles, T01ModelsWithWrongPieces) {
   const std::string rest = kTrainer + kNormalizer;
   write("none.model", rest);
   expect_error("none.model", {"none.model", "found none"});
@@ -121,7 +121,7 @@ TEST_F(Hostile, T01ModelsWithWrongPieces) {
   expect_error("bpe.model", {"model type 2", "unigram"});
 }
 
-TEST_F(Hostile, T01BadCharsmaps) {
+TEST_F(TokenizerFiles, T01BadCharsmaps) {
   const auto with_map = [](const std::string& map) { return kPieces + kTrainer + field(3, field(2, map)); };
   write("short.model", with_map("abc"));
   expect_error("short.model", {"precompiled_charsmap", "3 bytes"});
@@ -137,7 +137,7 @@ TEST_F(Hostile, T01BadCharsmaps) {
   expect_error("outside.model", {"unit 10", "outside"});
 }
 
-TEST_F(Hostile, T01FlippedBytesNeverCrash) {
+TEST_F(TokenizerFiles, T01FlippedBytesNeverCrash) {
   const fs::path spiece = fs::path(KEYFLOW_SHARED_DATA) / "tokenizers/t5/spiece.model";
   if (!fs::exists(spiece)) GTEST_SKIP() << "needs the shared data folder";
   std::string bytes = read_file(spiece, 1u << 24);
@@ -158,7 +158,7 @@ TEST_F(Hostile, T01FlippedBytesNeverCrash) {
   }
 }
 
-TEST_F(Hostile, T02ClipVocabularies) {
+TEST_F(TokenizerFiles, T02ClipVocabularies) {
   write("merges.txt", "#version: 0.2\na b</w>\n");
   const auto expect = [&](const std::string& vocabulary, const std::vector<std::string>& words) {
     write("vocab.json", vocabulary);
@@ -175,7 +175,7 @@ TEST_F(Hostile, T02ClipVocabularies) {
   expect("{\"a\":0,\"<|startoftext|>\":1}", {"vocab.json", "<|endoftext|>"});
 }
 
-TEST_F(Hostile, T03ClipMerges) {
+TEST_F(TokenizerFiles, T03ClipMerges) {
   write("vocab.json", clip_vocabulary());
   const auto expect = [&](const std::string& merges, const std::vector<std::string>& words) {
     write("merges.txt", merges);
@@ -191,7 +191,7 @@ TEST_F(Hostile, T03ClipMerges) {
   EXPECT_EQ(open_tokenizer(folder_)->encode("ab", 0).ids, (std::vector<int64_t>{5, 4, 6})) << "CRLF is accepted";
 }
 
-TEST_F(Hostile, TokenizerJsons) {
+TEST_F(TokenizerFiles, TokenizerJsons) {
   const auto expect = [&](const std::string& json, const std::vector<std::string>& words) {
     write("tokenizer.json", json);
     expect_error(".", words);
@@ -217,7 +217,7 @@ TEST_F(Hostile, TokenizerJsons) {
   expect("{" + model + "}", {"<nothing>"});
 }
 
-TEST_F(Hostile, FoldersWithoutATokenizer) {
+TEST_F(TokenizerFiles, FoldersWithoutATokenizer) {
   expect_error(".", {"tokenizer.json", "spiece.model"});
   expect_error("absent", {"absent", "no such"});
 }

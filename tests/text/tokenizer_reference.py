@@ -34,6 +34,10 @@ def prompts():
     yield from WORDS
     for _ in range(250):
         yield "".join(rng.choice(WORDS) + rng.choice(SPACES) for _ in range(rng.randint(1, 12)))
+    # Many divisions of these have the same score: the order of the sums decides.
+    for unit in ("z", "a", ".", "-", "!", "(", "=", "?", "ha", "lol", "0", "_", "字", "xX", "é"):
+        for count in (2, 3, 5, 7, 8, 9, 16, 31, 64):
+            yield f"well {unit * count} then {unit * (count + 1)}, {unit * 3}"
     yield "".join(rng.choice(WORDS) + " " for _ in range(2000))
     yield "".join(rng.choice(WORDS[20:36]) for _ in range(800))
     for special in SPECIAL:
@@ -85,6 +89,17 @@ def train():
     add("small spiece.model", "small/spiece.model", lambda text: spm.encode(text) + [1], 1, plain)
 
 
+def train_odd(name, **options):
+    """a model alone, without the defaults of T5"""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(PROMPTS[8:] * 3), model_writer=model, vocab_size=1000, model_type="unigram", pad_id=0, eos_id=1, bos_id=-1, unk_id=2,
+        character_coverage=0.98, hard_vocab_limit=False, minloglevel=2, num_threads=1, **options)
+    (out / f"{name}.model").write_bytes(model.getvalue())
+    spm = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    add(name, f"{name}.model", lambda text: spm.encode(text) + [1], 1, plain)
+
+
 def plain(text):
     """Raw sentencepiece knows no special tokens in a text."""
     return not any(f"<{name}" in text for name in ("/s>", "pad>", "unk>", "s>", "extra_id_"))
@@ -103,14 +118,18 @@ def byte_fallback():
 
 
 train()
+train_odd("symbols", user_defined_symbols=["zz", "一只", "(ultra", "a b"], byte_fallback=True)
+train_odd("bare", normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False)
+train_odd("cased", normalization_rule_name="nmt_nfkc_cf", split_by_whitespace=False)
 byte_fallback()
 if data.exists():
     t5, clip = data / "tokenizers/t5", data / "tokenizers/clip"
     spm = sentencepiece.SentencePieceProcessor(model_file=str(t5 / "spiece.model"))
     add("T5 spiece.model", str(t5 / "spiece.model"), lambda text: spm.encode(text) + [1], 1, plain)
+    # tokenizers reads the scores of a file with an error in the last digit, which shows only in runs of equal pieces.
     fast = tokenizers.Tokenizer.from_file(str(t5 / "tokenizer.json"))
-    add("T5 tokenizer.json", str(t5 / "tokenizer.json"), lambda text: fast.encode(text).ids, 1)
-    add("T5 folder", str(t5), lambda text: fast.encode(text).ids, 1)
+    add("T5 tokenizer.json", str(t5 / "tokenizer.json"), lambda text: fast.encode(text).ids, 1, lambda text: not text.startswith("well "))
+    add("T5 folder", str(t5), lambda text: fast.encode(text).ids, 1, lambda text: not text.startswith("well "))
     hf = transformers.T5Tokenizer.from_pretrained(t5)
     hf.save_pretrained(out / "t5_saved")
     (out / "model/tokenizer").mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,7 @@ void write_bytes(const fs::path& path, std::string_view bytes) {
 
 std::string little(uint64_t number, int count) {
   std::string bytes;
-  for (int i = 0; i < count; ++i) bytes += static_cast<char>(number >> (8 * i));
+  for (int i = 0; i < count; ++i) bytes += i < 8 ? static_cast<char>(number >> (8 * i)) : 0;
   return bytes;
 }
 
