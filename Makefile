@@ -55,7 +55,7 @@ test: $(BUILD)/build.ninja $(REFERENCE_STAMP) $(STAMPS)/packages-format
 
 ## make asan            the unit tests under the address and undefined-behaviour sanitizers
 asan: setup $(STAMPS)/libtorch
-	$(CONFIGURE) -B build-asan -DKEYFLOW_ASAN=ON -DKEYFLOW_BENCH=OFF
+	$(CONFIGURE) -B build-asan -DKEYFLOW_ASAN=ON
 	cmake --build build-asan -j $(JOBS) --target unit_tests
 	OMP_NUM_THREADS=1 ctest --test-dir build-asan -j $(JOBS) --output-on-failure -L '^unit$$' $(CTEST)
 

@@ -1,8 +1,11 @@
+#include <ATen/Parallel.h>
+
 #include <nlohmann/json.hpp>
 
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/numbers.h"
+#include "bench/modules.h"
 #include "core/error.h"
 #include "train/clip_quality.h"
 
@@ -47,10 +50,69 @@ int mini_quality(const Arguments& arguments) {
   return 0;
 }
 
+std::vector<bench::Module> chosen(const std::vector<std::string>& names) {
+  if (names.empty()) return bench::modules();
+  std::vector<std::string> known;
+  std::string all;
+  for (const auto& module : bench::modules()) {
+    known.push_back(module.name);
+    all += (all.empty() ? "" : ", ") + module.name;
+  }
+  std::vector<bench::Module> list;
+  for (const auto& name : names) {
+    const auto found = std::find(known.begin(), known.end(), name);
+    const std::string guess = nearest(name, known);
+    require(found != known.end(), ErrorKind::usage, "bench: unknown module ", printable(name), "; expected ", all,
+            guess.empty() ? "" : "; hint: did you mean " + guess + "?");
+    list.push_back(bench::modules()[static_cast<size_t>(found - known.begin())]);
+  }
+  return list;
+}
+
+int time_modules(const Arguments& arguments) {
+  const int64_t rounds = whole_number("--rounds", arguments.text("rounds", "3"), 1, 1000);
+  const std::string dtype = arguments.text("dtype", "auto");
+  const Compute compute = dtype == "auto" ? probe_compute() : compute_from_text(dtype);
+  const auto modules = chosen(arguments.operands());
+  require(!arguments.has("weights") || modules.size() == 1, ErrorKind::usage,
+          "bench: --weights: expected one module beside it, found ", modules.size());
+  if (!arguments.has("json")) {
+    print(c10::str(at::get_num_threads(), " threads, ", to_text(compute), "\n"));
+    print("module              GFLOP   seconds  GFLOP/s  of fp32 rate  outside  peak MiB  size\n");
+  }
+  for (const auto& module : modules) {
+    const bench::Timing timing = bench::time_module(module, compute, arguments.text("weights"), rounds);
+    if (arguments.has("json")) {
+      print(nlohmann::ordered_json{{"module", timing.name},
+                                   {"size", timing.size},
+                                   {"dtype", to_text(compute)},
+                                   {"threads", at::get_num_threads()},
+                                   {"flop", timing.flop},
+                                   {"seconds", timing.seconds},
+                                   {"gflops", timing.gflops()},
+                                   {"machine_gflops", timing.machine_flops / 1e9},
+                                   {"outside", timing.outside},
+                                   {"peak_bytes", timing.peak_bytes}}
+                .dump() +
+            "\n");
+      continue;
+    }
+    char line[200];
+    std::snprintf(line, sizeof line, "%-18s %6.0f %9.3f %8.1f %11.0f %% %6.1f %% %9.0f  ", timing.name.c_str(),
+                  timing.flop / 1e9, timing.seconds, timing.gflops(),
+                  100 * timing.gflops() * 1e9 / timing.machine_flops, 100 * timing.outside,
+                  static_cast<double>(timing.peak_bytes) / (1 << 20));
+    print(line + timing.size + "\n");
+  }
+  return 0;
+}
+
 int run(const Arguments& arguments) {
-  const std::string& what = arguments.operands().front();
-  if (what == "mini-quality") return mini_quality(arguments);
-  fail(ErrorKind::usage, "bench: expected mini-quality, found ", printable(what));
+  if (arguments.has("threads")) {
+    at::set_num_threads(static_cast<int>(whole_number("--threads", arguments.text("threads"), 1, 1024)));
+  }
+  if (arguments.operands() == std::vector<std::string>{"mini-quality"}) return mini_quality(arguments);
+  return time_modules(arguments);
 }
 
 }  // namespace
@@ -58,17 +120,22 @@ int run(const Arguments& arguments) {
 Command bench_command() {
   Command command;
   command.name = "bench";
-  command.summary = "Measure what a model makes of clips it has not seen";
-  command.operands = "mini-quality";
-  command.least_operands = command.most_operands = 1;
-  command.groups = {{"Options",
+  command.summary = "Time the networks, or measure a model on clips it has not seen";
+  command.operands = "[MODULE...|mini-quality]";
+  command.most_operands = 100;
+  command.groups = {{"Modules (wan-dit-1.3b wan-vae-decode wan-vae-encode umt5-xxl-4-layers)",
+                     {{"--rounds", "N", "Timed passes, of which the fastest counts [3]"},
+                      {"--dtype", "TYPE", "fp32, bf16, fp16 or auto, which probes the machine [auto]"},
+                      {"--threads", "N", "Threads [all cores]"},
+                      {"--weights", "FOLDER", "Network as diffusers saves it [random weights]"}}},
+                    {"mini-quality",
                      {{"--data", "FILE", "What `keyflow train prepare` made"},
                       {"-m,--model", "MODEL", "mini or a folder [mini]"},
                       {"--clips", "N", "Unseen clips, at most [50]"},
                       {"--steps", "N", "Sampling steps [the model's own]"},
-                      {"--seed", "N", "Seed of the noise [42]"},
-                      {"--json", "", "Print JSON"}}}};
-  command.example = "keyflow bench mini-quality --data run/data.safetensors";
+                      {"--seed", "N", "Seed of the noise [42]"}}},
+                    {"Both", {{"--json", "", "Print JSON"}}}};
+  command.example = "keyflow bench wan-vae-decode --dtype bf16 --json";
   command.run = run;
   return command;
 }

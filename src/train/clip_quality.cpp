@@ -64,7 +64,9 @@ at::Tensor render(const QualityOptions& options, const std::string& prompt, cons
     settings.keyframes.push_back({t, picture, ""});
   }
   pipeline::Observer silent;
-  pipeline::render(settings, {.path = folder / "frame%04d.png"}, silent);
+  pipeline::OutputOptions output;
+  output.path = folder / "frame%04d.png";
+  pipeline::render(settings, output, silent);
   std::vector<at::Tensor> frames;
   for (int64_t t = 0; t < clip.size(0); ++t) {
     char name[32];

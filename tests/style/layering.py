@@ -18,8 +18,8 @@ ALLOWED = {
     "registry": MODELS,
     "pipeline": PIPELINE,
     "train": PIPELINE,
-    "apps": PIPELINE | {"train"},
-    "bench": PIPELINE | {"train", "apps"},
+    "bench": MODELS,
+    "apps": PIPELINE | {"train", "bench"},
     "tests": PIPELINE | {"train", "apps", "bench"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
