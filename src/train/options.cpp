@@ -92,6 +92,7 @@ void run_vae(Reader reader, void (*print)(const std::string&)) {
   training.compute = setting.compute;
   std::filesystem::path config = data_folder() / "configs" / "mini" / "vae.json";
   reader.take("config", config);
+  reader.take("from", training.from);
   reader.take("frames", training.frames, 1, 4097);
   reader.take("crop", training.crop, 8, 4096);
   reader.take("batch", training.batch, 1, 4096);

@@ -1,5 +1,7 @@
 #include "train/vae_folder.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
@@ -26,6 +28,15 @@ void save_vae(const std::filesystem::path& folder, const NamedTensors& weights, 
   json["latents_std"] = config.latents_std;
   weights::save_safetensors(folder / "diffusion_pytorch_model.safetensors", renamed);
   write_file(folder / "config.json", json.dump(2) + "\n");
+}
+
+void load_vae_weights(const std::filesystem::path& folder, const NamedTensors& weights, const wan::VaeConfig& config) {
+  const at::NoGradGuard no_grad;
+  const auto file = weights::open_tensors(folder / "diffusion_pytorch_model.safetensors");
+  const weights::Rename rename = wan::vae_rename(*file, config);
+  const auto plan = weights::record([&](const weights::Scope& w) { wan::Vae(w, config); });
+  plan.require_match(*file, "the VAE to be trained", rename);
+  for (const auto& [name, tensor] : weights) at::Tensor(tensor).copy_(file->read(rename(name).name));
 }
 
 wan::Vae open_vae(const std::filesystem::path& folder, const Compute& compute) {

@@ -104,7 +104,11 @@ void train_vae(const VaeTraining& options) {
   std::filesystem::create_directories(options.folder);
   weights::InitSource init(options.seed, options.compute.device);
   const wan::Vae vae(weights::Scope(init, options.compute), options.model);
-  repeat_frames(init.named());
+  if (options.from.empty()) {
+    repeat_frames(init.named());
+  } else {
+    load_vae_weights(options.from, init.named(), options.model);
+  }
   AdamW optimiser(init.named(), {});
   int64_t step = load_state(options.folder / "state.safetensors", init.named(), optimiser, options.frames);
   Log log(options.folder / "log.jsonl");

@@ -9,6 +9,7 @@ namespace keyflow::train {
 struct VaeTraining {
   std::filesystem::path data;    ///< a file of `keyflow train prepare`
   std::filesystem::path folder;  ///< log, state and the finished vae/ go here
+  std::filesystem::path from;    ///< a vae folder that a run without state starts from; "" for fresh weights
   wan::VaeConfig model;
   int64_t frames = 1;  ///< frames of each crop, 4n+1; 1 trains the spatial network alone
   int64_t crop = 64;   ///< pixels, a multiple of 8; the full height is allowed
@@ -23,8 +24,9 @@ struct VaeTraining {
   Compute compute;
 };
 
-/// Trains from folder/state.safetensors if it exists (an earlier stage or an interrupted run of this one), else from a
-/// fresh network whose temporal kernels repeat frames. Stops cleanly on a signal, with its state saved.
+/// Trains from folder/state.safetensors if it exists (an earlier stage or an interrupted run of this one), else from
+/// the weights of `from`, else from a fresh network whose temporal kernels repeat frames. Stops cleanly on a signal,
+/// with its state saved.
 void train_vae(const VaeTraining& options);
 
 /// Mean PSNR in dB of reconstructed, streamed validation clips, over all values, pixels in [0, 255].

@@ -103,6 +103,21 @@ TEST_F(VaeTrainer, StartsOnClipsAsTheFrameByFrameNetworkItWas) {
   EXPECT_TRUE(tests::near(moving, alone.expand_as(moving), 1e-4));
 }
 
+TEST_F(VaeTrainer, StartsFromTheWeightsOfAFolder) {
+  options.steps = 3;
+  train_vae(options);
+  const at::Tensor given = weights::open_tensors(options.folder / "vae" / "diffusion_pytorch_model.safetensors")
+                               ->read("encoder.conv_in.weight");
+  VaeTraining second = options;
+  second.from = options.folder / "vae";
+  second.folder = folder / "second";
+  second.peak_rate = 1e-9;
+  second.steps = 1;
+  train_vae(second);
+  options.folder = second.folder;
+  EXPECT_TRUE(tests::near(trained("model.encoder.conv1.weight"), given, 1e-5));
+}
+
 TEST_F(VaeTrainer, RefusesFramesThatAreNot4nPlus1) {
   options.frames = 4;
   EXPECT_THROW(train_vae(options), Error);
