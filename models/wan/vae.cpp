@@ -184,6 +184,15 @@ at::Tensor Vae::encode(const at::Tensor& video, const Tiling& tiling) const {
       T, [&](int64_t start, int64_t count) { return video.narrow(2, start, count); }, tiling);
 }
 
+at::Tensor Vae::Encoding::next(const at::Tensor& frames) {
+  const int64_t expected = state_ ? vae_->config_.temporal_stride() : 1;
+  require_shape(frames, {-1, 3, expected, -1, -1}, "vae encoding");
+  auto stream = state_ ? std::make_shared<Stream>(*state_) : std::make_shared<Stream>();
+  const at::Tensor moments = vae_->encode_chunk(frames, stream.get());
+  state_ = std::move(stream);
+  return vae_->normalise(moments.narrow(1, 0, vae_->config_.z_dim));
+}
+
 void Vae::decode(const at::Tensor& latents, const FrameSink& sink, const Tiling& tiling) const {
   const auto [B, C, T, H, W] = dims<5>(latents, "vae decode");
   require(C == config_.z_dim, ErrorKind::shape, "vae decode: expected ", config_.z_dim, " latent channels, found ",

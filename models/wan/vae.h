@@ -37,6 +37,18 @@ class Vae {
   at::Tensor encode(int64_t frames, const FrameSource& source, const Tiling& tiling = {}) const;
   at::Tensor encode(const at::Tensor& video, const Tiling& tiling = {}) const;
 
+  /// An encoding under way. A copy goes on from the same frames: clips that begin alike share their beginning.
+  class Encoding {
+   public:
+    explicit Encoding(const Vae& vae) : vae_(&vae) {}
+    /// frames [B, 3, 1, H, W] at first, then [B, 3, 4, H, W]; return normalised latents [B, Z, 1, H/8, W/8]
+    at::Tensor next(const at::Tensor& frames);
+
+   private:
+    const Vae* vae_;
+    std::shared_ptr<const Stream> state_;
+  };
+
   /// [B, 3, 1 or 4, H, W] float32 within [-1, 1].
   using FrameSink = std::function<void(const at::Tensor& frames)>;
   /// Hands out the frames of one latent frame at a time.

@@ -1,10 +1,13 @@
 #include "train/latent_cache.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
+#include <iterator>
 #include <random>
 
 #include "core/error.h"
@@ -23,14 +26,76 @@ at::Tensor encode(const wan::Vae& vae, const at::Tensor& frames, at::Device devi
   return vae.encode(video).squeeze(0).to(at::kCPU, at::kBFloat16);
 }
 
-/// The clip with every frame grey but the given ones; grey is 0 in [-1, 1].
-at::Tensor encode_condition(const wan::Vae& vae, const at::Tensor& clip, const std::vector<int64_t>& given,
-                            at::Device device) {
-  const at::Tensor frames = to_float(clip);  // [T, 3, H, W]
-  at::Tensor masked = at::zeros_like(frames);
-  for (const int64_t t : given) masked[t].copy_(frames[t]);
-  return vae.encode(masked.transpose(0, 1).unsqueeze(0).to(device)).squeeze(0).to(at::kCPU, at::kBFloat16);
-}
+/// Encodes clips in which all but some frames are grey (0 in [-1, 1]). What begins alike is encoded once: the grey
+/// beginning for all clips, a clip's own beginning for all its sets.
+class ConditionEncoder {
+ public:
+  ConditionEncoder(const wan::Vae& vae, const at::Tensor& any_clip, at::Device device)
+      : group_(vae.config().temporal_stride()), device_(device) {
+    const at::Tensor grey = at::zeros_like(to_float(any_clip));
+    grey_ = encode_from({Beginning{{}, wan::Vae::Encoding(vae)}}, 0, grey);
+  }
+
+  /// clip [T, 3, H, W] uint8; return [Z, T', h, w] bf16 for each set
+  std::vector<at::Tensor> operator()(const at::Tensor& clip, const std::vector<std::vector<int64_t>>& sets) const {
+    const at::Tensor frames = to_float(clip);
+    std::vector<at::Tensor> results;
+    std::map<std::vector<int64_t>, std::vector<Beginning>> known{{{}, grey_}};
+    for (const auto& set : sets) {
+      at::Tensor masked = at::zeros_like(frames);
+      for (const int64_t t : set) masked[t].copy_(frames[t]);
+      // The longest beginning that some set before this one had in common with it.
+      const std::vector<Beginning>* best = &grey_;
+      size_t shared = 0;
+      for (const auto& [other, beginnings] : known) {
+        const size_t chunks = common_chunks(set, other, beginnings.size() - 1);
+        if (chunks < shared) continue;
+        best = &beginnings;
+        shared = chunks;
+      }
+      auto beginnings = encode_from(*best, shared, masked);
+      results.push_back(at::cat(beginnings.back().latents, 2).squeeze(0).to(at::kCPU, at::kBFloat16));
+      known[set] = std::move(beginnings);
+    }
+    return results;
+  }
+
+ private:
+  /// The latents of some first chunks, and the encoder as it was after them.
+  struct Beginning {
+    std::vector<at::Tensor> latents;
+    wan::Vae::Encoding encoding;
+  };
+
+  int64_t chunk_of(int64_t frame) const { return (frame + group_ - 1) / group_; }
+
+  /// Chunks before the first frame that only one of two sets gives.
+  size_t common_chunks(const std::vector<int64_t>& a, const std::vector<int64_t>& b, size_t all) const {
+    std::vector<int64_t> differ;
+    std::set_symmetric_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(differ));
+    return differ.empty() ? all : std::min(all, static_cast<size_t>(chunk_of(differ.front())));
+  }
+
+  /// Goes on to the end of the frames after the first `chunks` of a list of beginnings (of no chunk, one, two ...).
+  std::vector<Beginning> encode_from(const std::vector<Beginning>& list, size_t chunks,
+                                     const at::Tensor& frames) const {
+    std::vector<Beginning> result(list.begin(), list.begin() + static_cast<int64_t>(chunks) + 1);
+    const int64_t T = frames.size(0), done = static_cast<int64_t>(chunks);
+    for (int64_t t = done == 0 ? 0 : 1 + group_ * (done - 1); t < T;) {
+      const int64_t count = t == 0 ? 1 : group_;
+      Beginning next = result.back();
+      const at::Tensor chunk = frames.narrow(0, t, count).transpose(0, 1).unsqueeze(0).to(device_);
+      next.latents.push_back(next.encoding.next(chunk));
+      result.push_back(std::move(next));
+      t += count;
+    }
+    return result;
+  }
+
+  int64_t group_;
+  at::Device device_;
+  std::vector<Beginning> grey_;
+};
 
 }  // namespace
 
@@ -56,6 +121,7 @@ void cache_latents(const LatentCaching& options, const std::function<void(int64_
   const at::NoGradGuard no_grad;
   const Dataset data = open_dataset(options.data);
   const wan::Vae vae = open_vae(options.vae, options.compute);
+  const ConditionEncoder encode_conditions(vae, data.clips[0], options.compute.device);
   const int64_t N = data.clips.size(0), M = data.pictures.size(0), T = data.frames(), V = 3 + options.free_sets;
   at::Tensor clips, conditions, pictures, given = at::zeros({N, V, T}, at::kByte);
   for (int64_t n = 0; n < N; ++n) {
@@ -69,10 +135,10 @@ void cache_latents(const LatentCaching& options, const std::function<void(int64_
     }
     clips[n].copy_(latents);
     const auto sets = condition_sets(n, T, options.free_sets, options.seed);
+    const auto encoded = encode_conditions(data.clips[n], sets);
     for (int64_t v = 0; v < V; ++v) {
-      const auto& set = sets[static_cast<size_t>(v)];
-      conditions[n][v].copy_(encode_condition(vae, data.clips[n], set, options.compute.device));
-      for (const int64_t t : set) given[n][v][t].fill_(1);
+      conditions[n][v].copy_(encoded[static_cast<size_t>(v)]);
+      for (const int64_t t : sets[static_cast<size_t>(v)]) given[n][v][t].fill_(1);
     }
     progress(n + 1, N);
   }

@@ -63,6 +63,19 @@ TEST_F(VaeTest, AsksForFramesAsTheyAreEncoded) {
   EXPECT_EQ(asked, (std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {1, 4}, {5, 4}}));
 }
 
+TEST_F(VaeTest, AnEncodingGoesOnFromWhereItsCopyWas) {
+  const at::Tensor video = frames(9, 16, 24), other = frames(9, 24, 16).transpose(3, 4);
+  Vae::Encoding first(vae);
+  std::vector<at::Tensor> latents{first.next(video.narrow(2, 0, 1)), first.next(video.narrow(2, 1, 4))};
+  Vae::Encoding branch = first;
+  latents.push_back(first.next(video.narrow(2, 5, 4)));
+  EXPECT_TRUE(at::cat(latents, 2).equal(vae.encode(video)));
+  latents[2] = branch.next(other.narrow(2, 5, 4));
+  const at::Tensor mixed = at::cat({video.narrow(2, 0, 5), other.narrow(2, 5, 4)}, 2);
+  EXPECT_TRUE(at::cat(latents, 2).equal(vae.encode(mixed)));
+  EXPECT_THROW(first.next(video.narrow(2, 0, 1)), Error);
+}
+
 TEST_F(VaeTest, OneTileIsTheWholeFrame) {
   const at::Tensor latents = randn({1, 16, 2, 4, 4}, 2);
   EXPECT_TRUE(vae.decode(latents).equal(vae.decode(latents, {.tile = 32, .overlap = 8})));

@@ -41,7 +41,7 @@ TEST(LatentCache, HoldsWhatTheVaeMakesOfClipsPicturesAndGreyedClips) {
   const at::NoGradGuard no_grad;
   const fs::path folder = fs::path(::testing::TempDir()) / ("latent_cache_" + std::to_string(::getpid()));
   fs::create_directories(folder);
-  const at::Tensor clips = at::randint(0, 256, {2, 5, 3, 16, 16}, at::kByte);
+  const at::Tensor clips = at::randint(0, 256, {2, 9, 3, 16, 16}, at::kByte);
   weights::save_safetensors(folder / "data.safetensors", {{"clips", clips},
                                                           {"pictures", clips.select(1, 2).contiguous()},
                                                           {"clip_tokens", at::zeros({2, 1, 2}, at::kLong)},
@@ -56,20 +56,30 @@ TEST(LatentCache, HoldsWhatTheVaeMakesOfClipsPicturesAndGreyedClips) {
   cache_latents({.data = folder / "data.safetensors",
                  .vae = folder / "vae",
                  .output = folder / "cache.safetensors",
-                 .free_sets = 1,
+                 .free_sets = 3,
                  .seed = 0,
                  .compute = {}},
                 [&](int64_t done, int64_t) { told = done; });
   EXPECT_EQ(told, 2);
   const LatentCache cache = open_latent_cache(folder / "cache.safetensors");
-  EXPECT_EQ(cache.conditions.sizes(), (at::IntArrayRef{2, 4, 16, 2, 2, 2}));
+  EXPECT_EQ(cache.conditions.sizes(), (at::IntArrayRef{2, 6, 16, 3, 2, 2}));
   const wan::Vae vae = open_vae(folder / "vae", Compute{});
   const at::Tensor video = to_float(clips[1]).transpose(0, 1).unsqueeze(0);  // [1, 3, T, H, W]
   EXPECT_TRUE(tests::near(cache.clips[1], vae.encode(video)[0], 0.01));
-  at::Tensor ends = at::zeros_like(video);
-  for (const int64_t t : {0, 4}) ends.select(2, t).copy_(video.select(2, t));
-  EXPECT_TRUE(tests::near(cache.conditions[1][2], vae.encode(ends)[0], 0.01));
-  EXPECT_TRUE(cache.given[1][2].equal(at::tensor({1, 0, 0, 0, 1}, at::kByte)));
+  // Beginnings are shared between sets; each must come out as if it had been encoded alone.
+  for (int64_t n = 0; n < 2; ++n) {
+    const at::Tensor whole = to_float(clips[n]).transpose(0, 1).unsqueeze(0);
+    const auto sets = condition_sets(n, 9, 3, 0);
+    for (int64_t v = 0; v < 6; ++v) {
+      at::Tensor masked = at::zeros_like(whole), given = at::zeros({9}, at::kByte);
+      for (const int64_t t : sets[static_cast<size_t>(v)]) {
+        masked.select(2, t).copy_(whole.select(2, t));
+        given[t].fill_(1);
+      }
+      EXPECT_TRUE(tests::near(cache.conditions[n][v], vae.encode(masked)[0], 0.01)) << n << " " << v;
+      EXPECT_TRUE(cache.given[n][v].equal(given)) << n << " " << v;
+    }
+  }
   EXPECT_TRUE(tests::near(cache.pictures[0], vae.encode(to_float(clips[0][2]).view({1, 3, 1, 16, 16}))[0], 0.01));
   fs::remove_all(folder);
 }
