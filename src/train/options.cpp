@@ -101,6 +101,9 @@ void run_vae(Reader reader, void (*print)(const std::string&)) {
   reader.take("warm-up", training.warm_up, 0, 1e9);
   reader.take("cool-down", training.cool_down, 0, 1e9);
   reader.take("seed", training.seed, 0, 1.8e19);
+  reader.take("square-weight", training.square_weight, 0, 1e6);
+  reader.take("gradient-weight", training.gradient_weight, 0, 1e6);
+  reader.take("kl-weight", training.kl_weight, 0, 1e6);
   reader.take("log-every", training.log_every, 1, 1e9);
   reader.take("save-every", training.save_every, 1, 1e9);
   reader.finish();

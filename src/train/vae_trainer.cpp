@@ -132,8 +132,8 @@ void train_vae(const VaeTraining& options) {
     const at::Tensor error = output - video;
     at::Tensor edges = difference_loss(output, video, 3) + difference_loss(output, video, 4);
     if (options.frames > 1) edges = edges + difference_loss(output, video, 2);
-    const at::Tensor loss =
-        error.abs().mean() + error.square().mean() + options.gradient_weight * edges + options.kl_weight * kl;
+    const at::Tensor loss = error.abs().mean() + options.square_weight * error.square().mean() +
+                            options.gradient_weight * edges + options.kl_weight * kl;
     loss.backward();
     const double rate = learning_rate(options.peak_rate, step, options.warm_up, options.cool_down, options.steps);
     const double norm = optimiser.step(rate);

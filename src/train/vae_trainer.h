@@ -18,6 +18,7 @@ struct VaeTraining {
   double peak_rate = 1e-3;
   int64_t warm_up = 50, cool_down = 200;
   double kl_weight = 1e-6;       ///< of the mean KL divergence per latent value, summed over channels
+  double square_weight = 4;      ///< of the squared error, beside the absolute error's one
   double gradient_weight = 0.5;  ///< of the L1 difference of spatial and temporal differences
   uint64_t seed = 0;
   int64_t log_every = 20, save_every = 200;
