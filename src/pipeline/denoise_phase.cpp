@@ -1,7 +1,7 @@
 #include "pipeline/denoise_phase.h"
 
+#include "models/wan/keyframe_mask.h"
 #include "models/wan/transformer_load.h"
-#include "pipeline/keyframe_mask.h"
 #include "pipeline/precision.h"
 
 namespace keyflow::pipeline {
@@ -10,7 +10,8 @@ namespace {
 std::vector<int64_t> noise_shape(const RenderPlan& plan, const Segment& segment) {
   const auto& vae = plan.model->vae_config;
   const int64_t stride = vae.spatial_stride();
-  return {vae.z_dim, latent_frame(segment.frames - 1) + 1, plan.settings.height / stride, plan.settings.width / stride};
+  return {vae.z_dim, wan::latent_frame(segment.frames - 1) + 1, plan.settings.height / stride,
+          plan.settings.width / stride};
 }
 
 /// What happens after each step, in the order of importance: the state is kept, then others are told.

@@ -4,8 +4,8 @@
 #include <ATen/ops/zeros.h>
 
 #include "media/resize.h"
+#include "models/wan/keyframe_mask.h"
 #include "pipeline/finite.h"
-#include "pipeline/keyframe_mask.h"
 
 namespace keyflow::pipeline {
 
@@ -21,7 +21,7 @@ at::Tensor fit_keyframe(const at::Tensor& rgb, const at::Tensor& first, const Re
 at::Tensor condition_latents(const wan::Vae& vae, const GivenFrames& given, int64_t frames,
                              const RenderSettings& settings, const wan::Tiling& tiling,
                              const std::function<void(int64_t)>& progress) {
-  const int64_t stride = vae.config().spatial_stride(), latent_frames = latent_frame(frames - 1) + 1;
+  const int64_t stride = vae.config().spatial_stride(), latent_frames = wan::latent_frame(frames - 1) + 1;
   const int64_t height = settings.height / stride, width = settings.width / stride;
   if (given.empty()) return at::zeros({1, 4 + vae.config().z_dim, latent_frames, height, width}, at::kFloat);
   const auto source = [&](int64_t start, int64_t count) {
@@ -36,8 +36,9 @@ at::Tensor condition_latents(const wan::Vae& vae, const GivenFrames& given, int6
   require_finite(latents, "image: the VAE's encoding of the keyframes");
   std::vector<int64_t> numbers;
   for (const auto& [frame, pixels] : given) numbers.push_back(frame);
-  const at::Tensor mask =
-      keyframe_mask(numbers, frames).view({1, 4, latent_frames, 1, 1}).expand({1, 4, latent_frames, height, width});
+  const at::Tensor mask = wan::keyframe_mask(numbers, frames)
+                              .view({1, 4, latent_frames, 1, 1})
+                              .expand({1, 4, latent_frames, height, width});
   return at::cat({mask, latents}, 1);
 }
 

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "core/error.h"
-#include "pipeline/keyframe_mask.h"
+#include "models/wan/keyframe_mask.h"
 
 namespace keyflow::pipeline {
 namespace {
@@ -55,7 +55,7 @@ MemoryEstimate estimate_memory(const ModelFiles& model, const RenderSettings& se
   const auto& dit = model.transformer_config;
   const double pixels = static_cast<double>(settings.width) * static_cast<double>(settings.height);
   const double stride = static_cast<double>(model.vae_config.spatial_stride());
-  const double latents = static_cast<double>(latent_frame(longest_segment - 1) + 1) * pixels / (stride * stride);
+  const double latents = static_cast<double>(wan::latent_frame(longest_segment - 1) + 1) * pixels / (stride * stride);
   const double tokens = latents / static_cast<double>(dit.patch_size[1] * dit.patch_size[2]);
   const double wide = static_cast<double>(dit.dim), layers = static_cast<double>(dit.num_layers);
   const double contexts = static_cast<double>(2 * dit.text_len + 600) * wide * 2 * layers * element(compute.attention);

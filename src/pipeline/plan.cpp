@@ -1,8 +1,8 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "media/picture.h"
+#include "models/wan/keyframe_mask.h"
 #include "pipeline/frame_size.h"
-#include "pipeline/keyframe_mask.h"
 #include "pipeline/machine.h"
 #include "pipeline/metadata.h"
 #include "pipeline/model_files.h"
@@ -35,10 +35,10 @@ void place_keyframes(RenderSettings& settings) {
   }
   std::stable_sort(keyframes.begin(), keyframes.end(), [](const auto& a, const auto& b) { return a.frame < b.frame; });
   for (size_t i = 1; i < keyframes.size(); ++i) {
-    const int64_t a = keyframes[i - 1].frame, b = keyframes[i].frame, cell = latent_frame(b);
+    const int64_t a = keyframes[i - 1].frame, b = keyframes[i].frame, cell = wan::latent_frame(b);
     require(a != b, ErrorKind::usage, "keyframe ", a, ": given twice, as ",
             printable(keyframes[i - 1].picture.string()), " and ", printable(keyframes[i].picture.string()));
-    if (latent_frame(a) != cell) continue;
+    if (wan::latent_frame(a) != cell) continue;
     fail(ErrorKind::usage, "keyframes ", a, " and ", b, ": both lie in frames ", 4 * cell - 3, " to ", 4 * cell,
          ", which the network sees as one latent frame (frame 0 stands alone, then four to one); hint: keep one, or "
          "move "

@@ -1,12 +1,12 @@
 #include "train/dit_batch.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "core/shape.h"
+#include "models/wan/keyframe_mask.h"
 
 namespace keyflow::train {
 namespace {
@@ -27,11 +27,12 @@ at::Tensor draw_caption(const at::Tensor& wordings, double dropout, std::mt19937
   return empty;
 }
 
-/// The four mask channels of Wan's image models for given [T] uint8: [4, T'], frame 0 four times, then four frames
-/// each.
-at::Tensor mask_channels(const at::Tensor& given) {
-  const at::Tensor first = given.narrow(0, 0, 1).expand({4});
-  return at::cat({first, given.narrow(0, 1, given.size(0) - 1)}).view({-1, 4}).t().to(at::kFloat);
+std::vector<int64_t> frames_given(const at::Tensor& given) {
+  std::vector<int64_t> frames;
+  for (int64_t t = 0; t < given.size(0); ++t) {
+    if (given[t].item<uint8_t>() != 0) frames.push_back(t);
+  }
+  return frames;
 }
 
 }  // namespace
@@ -50,13 +51,13 @@ Batch draw_clips(const Dataset& data, const LatentCache& cache, const DitTrainin
       conditions.push_back(at::zeros({Z, F, H, W}));
     } else {
       const int64_t v = below(random, cache.conditions.size(1));
-      const at::Tensor given = cache.given[n][v];  // [T]
-      masks.push_back(mask_channels(given).view({4, F, 1, 1}).expand({4, F, H, W}));
+      const std::vector<int64_t> given = frames_given(cache.given[n][v]);
+      masks.push_back(wan::keyframe_mask(given, clip.size(0)).view({4, F, 1, 1}).expand({4, F, H, W}));
       conditions.push_back(cache.conditions[n][v].to(at::kFloat));
       // The first slot shows the first frame, the second the latest other given one.
       const bool drop = uniform(random) < options.picture_dropout;
-      for (int64_t t = 0; t < given.size(0) && !drop; ++t) {
-        if (given[t].item<uint8_t>() == 0) continue;
+      for (const int64_t t : given) {
+        if (drop) break;
         slots[t == 0 ? 0 : 1].copy_(to_float(clip[t]));
         shown[t == 0 ? 0 : 1].fill_(1);
       }

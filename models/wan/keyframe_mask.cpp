@@ -1,8 +1,8 @@
-#include "pipeline/keyframe_mask.h"
+#include "models/wan/keyframe_mask.h"
 
 #include <ATen/ops/zeros.h>
 
-namespace keyflow::pipeline {
+namespace keyflow::wan {
 
 at::Tensor keyframe_mask(const std::vector<int64_t>& given, int64_t frames) {
   at::Tensor mask = at::zeros({4, latent_frame(frames - 1) + 1}, at::kFloat);  // [4, T]
@@ -17,4 +17,4 @@ at::Tensor keyframe_mask(const std::vector<int64_t>& given, int64_t frames) {
   return mask;
 }
 
-}  // namespace keyflow::pipeline
+}  // namespace keyflow::wan

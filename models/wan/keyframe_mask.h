@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace keyflow::pipeline {
+namespace keyflow::wan {
 
 /// The latent frame that pixel frame `frame` >= 0 falls into: 0 stands alone, then four to one.
 constexpr int64_t latent_frame(int64_t frame) { return (frame + 3) / 4; }
@@ -18,4 +18,4 @@ constexpr int64_t latent_frame(int64_t frame) { return (frame + 3) / 4; }
 /// source  Wan2.1 wan/image2video.py@9737cba, wan/first_last_frame2video.py (which is hard-coded to 81 frames)
 at::Tensor keyframe_mask(const std::vector<int64_t>& given, int64_t frames);
 
-}  // namespace keyflow::pipeline
+}  // namespace keyflow::wan

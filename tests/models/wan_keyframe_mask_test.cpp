@@ -1,11 +1,11 @@
-#include "pipeline/keyframe_mask.h"
-
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
-namespace keyflow::pipeline {
+#include "models/wan/keyframe_mask.h"
+
+namespace keyflow::wan {
 namespace {
 
 /// The official construction: one channel per pixel frame, the first repeated four times, groups of four.
@@ -48,4 +48,4 @@ TEST(KeyframeMask, LatentFrameOfAPixelFrame) {
 }
 
 }  // namespace
-}  // namespace keyflow::pipeline
+}  // namespace keyflow::wan
