@@ -2,6 +2,7 @@
 #include "apps/console.h"
 #include "apps/numbers.h"
 #include "core/error.h"
+#include "media/picture.h"
 #include "train/options.h"
 #include "train/prepare.h"
 
@@ -40,7 +41,11 @@ int run(const Arguments& arguments) {
           ": expected no further words, found ", printable(arguments.operands()[1]));
   train::Options options;
   for (const auto& [name, values] : arguments.all()) options[name] = values.back();
-  train::run_stage(stage, options, [](const std::string& line) { print(line + "\n"); });
+  train::run_stage(stage, options,
+                   {[](const std::string& line) { print(line + "\n"); },
+                    [](const std::filesystem::path& name, const at::Tensor& rgb) {
+                      media::write_png(name.string() + ".png", rgb);
+                    }});
   return 0;
 }
 

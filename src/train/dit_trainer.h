@@ -1,11 +1,15 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 
 #include "core/compute.h"
 #include "train/adamw.h"
 #include "train/small_model.h"
 
 namespace keyflow::train {
+
+/// Writes a picture, [3, H, W] uint8, under this name and the ending of its format.
+using ShowPicture = std::function<void(const std::filesystem::path& name, const at::Tensor& rgb)>;
 
 struct DitTraining {
   std::filesystem::path data;     ///< a file of `keyflow train prepare`
@@ -23,6 +27,9 @@ struct DitTraining {
   double picture_dropout = 0.1;  ///< samples whose picture tokens are zero though frames are given
   uint64_t seed = 0;
   int64_t log_every = 20, save_every = 200;
+  int64_t validate_every = 200;  ///< the loss on clips kept aside, with the averaged weights; 0 for never
+  int64_t sample_every = 0;      ///< folder/samples/step-N, see sample_sheet; needs folder/vae; 0 for never
+  ShowPicture show;
   Compute compute;
 };
 

@@ -84,7 +84,7 @@ Setting take_setting(Reader& reader) {
   return setting;
 }
 
-void run_vae(Reader reader, void (*print)(const std::string&)) {
+void run_vae(Reader reader, const Surroundings& around) {
   const Setting setting = take_setting(reader);
   VaeTraining training;
   training.data = setting.data;
@@ -108,21 +108,21 @@ void run_vae(Reader reader, void (*print)(const std::string&)) {
   reader.take("save-every", training.save_every, 1, 1e9);
   reader.finish();
   training.model = wan::vae_config_from_json(config);
-  print("vae: " + to_text(training.compute) + ", log in " + (training.folder / "log.jsonl").string());
+  around.print("vae: " + to_text(training.compute) + ", log in " + (training.folder / "log.jsonl").string());
   train_vae(training);
-  print("vae: written to " + (training.folder / "vae").string());
+  around.print("vae: written to " + (training.folder / "vae").string());
 }
 
-void run_vae_quality(Reader reader, void (*print)(const std::string&)) {
+void run_vae_quality(Reader reader, const Surroundings& around) {
   const Setting setting = take_setting(reader);
   int64_t clips = 50;
   reader.take("clips", clips, 1, 1e6);
   reader.finish();
   const VaeQuality quality = vae_quality(setting.folder / "vae", setting.data, clips, setting.compute);
-  print(c10::str("unseen clips reconstructed: PSNR ", quality.psnr, " dB, flicker ", quality.flicker));
+  around.print(c10::str("unseen clips reconstructed: PSNR ", quality.psnr, " dB, flicker ", quality.flicker));
 }
 
-void run_latents(Reader reader, void (*print)(const std::string&)) {
+void run_latents(Reader reader, const Surroundings& around) {
   const Setting setting = take_setting(reader);
   LatentCaching caching;
   caching.data = setting.data;
@@ -133,12 +133,12 @@ void run_latents(Reader reader, void (*print)(const std::string&)) {
   reader.take("seed", caching.seed, 0, 1.8e19);
   reader.finish();
   cache_latents(caching, [&](int64_t done, int64_t total) {
-    if (done % 50 == 0 || done == total) print(c10::str("latents: ", done, " of ", total, " clips"));
+    if (done % 50 == 0 || done == total) around.print(c10::str("latents: ", done, " of ", total, " clips"));
   });
-  print("latents: written to " + caching.output.string());
+  around.print("latents: written to " + caching.output.string());
 }
 
-void run_dit(Reader reader, void (*print)(const std::string&)) {
+void run_dit(Reader reader, const Surroundings& around) {
   const Setting setting = take_setting(reader);
   DitTraining training;
   training.data = setting.data;
@@ -160,14 +160,17 @@ void run_dit(Reader reader, void (*print)(const std::string&)) {
   reader.take("seed", training.seed, 0, 1.8e19);
   reader.take("log-every", training.log_every, 1, 1e9);
   reader.take("save-every", training.save_every, 1, 1e9);
+  reader.take("validate-every", training.validate_every, 0, 1e9);
+  reader.take("sample-every", training.sample_every, 0, 1e9);
+  training.show = around.show;
   reader.finish();
   const int64_t vocabulary = open_dataset(training.data).vocabulary;
   require(vocabulary > 0, ErrorKind::weights, printable(training.data.string(), 400),
           ": expected the size of the vocabulary in its metadata, found none");
   training.model = small_model_config(config, vocabulary);
-  print("dit: " + to_text(training.compute) + ", log in " + (training.folder / "log.jsonl").string());
+  around.print("dit: " + to_text(training.compute) + ", log in " + (training.folder / "log.jsonl").string());
   train_dit(training);
-  print("dit: written to " + training.folder.string());
+  around.print("dit: written to " + training.folder.string());
 }
 
 const std::vector<OptionHelp>& shared_options() {
@@ -204,7 +207,9 @@ std::vector<OptionHelp> stage_options(const std::string& stage) {
                                  {"picture-dropout", "X", "Samples without picture tokens [0.1]"},
                                  {"seed", "N", "Seed of weights, samples and noise [0]"},
                                  {"log-every", "N", "Steps between lines of log.jsonl [20]"},
-                                 {"save-every", "N", "Steps between saved states [200]"}}) {
+                                 {"save-every", "N", "Steps between saved states [200]"},
+                                 {"validate-every", "N", "Steps between losses on unseen clips, 0: none [200]"},
+                                 {"sample-every", "N", "Steps between sheets in samples/, 0: none [0]"}}) {
       list.push_back(option);
     }
   }
@@ -218,6 +223,10 @@ std::vector<OptionHelp> stage_options(const std::string& stage) {
                                  {"rate", "X", "Peak learning rate [0.001]"},
                                  {"warm-up", "N", "Steps until it is reached [50]"},
                                  {"cool-down", "N", "Steps of its fall at the end [200]"},
+                                 {"from", "FOLDER", "A finished vae/ to start from"},
+                                 {"square-weight", "X", "Weight of the squared error [4]"},
+                                 {"gradient-weight", "X", "Weight of differences of neighbours [0.5]"},
+                                 {"kl-weight", "X", "Weight of the divergence from N(0, 1) [1e-6]"},
                                  {"seed", "N", "Seed of weights, crops and noise [0]"},
                                  {"log-every", "N", "Steps between lines of log.jsonl [20]"},
                                  {"save-every", "N", "Steps between saved states [200]"}}) {
@@ -227,11 +236,11 @@ std::vector<OptionHelp> stage_options(const std::string& stage) {
   return list;
 }
 
-void run_stage(const std::string& stage, const Options& options, void (*print)(const std::string&)) {
-  if (stage == "vae") return run_vae(Reader(options), print);
-  if (stage == "vae-quality") return run_vae_quality(Reader(options), print);
-  if (stage == "latents") return run_latents(Reader(options), print);
-  if (stage == "dit") return run_dit(Reader(options), print);
+void run_stage(const std::string& stage, const Options& options, const Surroundings& around) {
+  if (stage == "vae") return run_vae(Reader(options), around);
+  if (stage == "vae-quality") return run_vae_quality(Reader(options), around);
+  if (stage == "latents") return run_latents(Reader(options), around);
+  if (stage == "dit") return run_dit(Reader(options), around);
   fail(ErrorKind::usage, "train: unknown stage ", printable(stage), "; expected vae, vae-quality, latents or dit");
 }
 

@@ -1,7 +1,10 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "train/dit_trainer.h"
 
 namespace keyflow::train {
 
@@ -17,8 +20,14 @@ using Options = std::map<std::string, std::string>;
 std::vector<std::string> stages();
 std::vector<OptionHelp> stage_options(const std::string& stage);
 
-/// Runs a stage; prints nothing but what `print` is given. Throws Error::usage for an unknown stage, an unknown option,
-/// a missing one or a bad value.
-void run_stage(const std::string& stage, const Options& options, void (*print)(const std::string& line));
+/// What the program around the trainer does for it.
+struct Surroundings {
+  std::function<void(const std::string& line)> print;
+  ShowPicture show;
+};
+
+/// Runs a stage; prints nothing but through `around`. Throws Error::usage for an unknown stage, an unknown option, a
+/// missing one or a bad value.
+void run_stage(const std::string& stage, const Options& options, const Surroundings& around);
 
 }  // namespace keyflow::train

@@ -37,6 +37,7 @@ SmallModelConfig small_model_config(const std::filesystem::path& folder, int64_t
 
 SmallModel::SmallModel(const SmallModelConfig& config, uint64_t seed, const Compute& compute)
     : config_(config),
+      device_(compute.device),
       text_source_(std::make_unique<InitSource>(seed, compute.device)),
       vision_source_(std::make_unique<InitSource>(seed + 1, compute.device)),
       transformer_source_(std::make_unique<InitSource>(seed + 2, compute.device)),

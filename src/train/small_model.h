@@ -42,9 +42,11 @@ class SmallModel {
   /// All weights: "text_encoder.NAME", "image_encoder.NAME", "transformer.NAME".
   NamedTensors parameters() const;
   const SmallModelConfig& config() const { return config_; }
+  at::Device device() const { return device_; }
 
  private:
   SmallModelConfig config_;
+  at::Device device_;
   std::unique_ptr<weights::InitSource> text_source_, vision_source_, transformer_source_;
   t5::Encoder text_encoder_;
   clip::VisionTower vision_;

@@ -17,6 +17,7 @@
 #include "models/wan/transformer_load.h"
 #include "tests/tensor_match.h"
 #include "train/dit_batch.h"
+#include "train/vae_folder.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::train {
@@ -24,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Four clips of five 16x16 frames, three pictures, and made-up latents for them.
+/// Four clips of five 32x32 frames, three pictures, and made-up latents for them.
 struct DitTrainer : ::testing::Test {
   fs::path folder = fs::path(::testing::TempDir()) / ("dit_trainer_" + std::to_string(::getpid()));
   DitTraining options;
@@ -34,19 +35,19 @@ struct DitTrainer : ::testing::Test {
     at::Tensor tokens = at::zeros({4, 2, 6}, at::kLong);
     for (int64_t n = 0; n < 4; ++n) tokens[n].copy_(at::tensor({5 + n, 7L, 1L, 0L, 0L, 0L}, at::kLong));
     weights::save_safetensors(folder / "data.safetensors",
-                              {{"clips", at::full({4, 5, 3, 16, 16}, 90, at::kByte)},
-                               {"pictures", at::full({3, 3, 16, 16}, 60, at::kByte)},
+                              {{"clips", at::full({4, 5, 3, 32, 32}, 90, at::kByte)},
+                               {"pictures", at::full({3, 3, 32, 32}, 60, at::kByte)},
                                {"clip_tokens", tokens},
                                {"picture_tokens", tokens.narrow(0, 0, 3).contiguous()},
                                {"validation", at::tensor({1L})}},
                               {{"vocabulary", "12"}});
-    at::Tensor given = at::zeros({4, 2, 5}, at::kByte);
-    given.select(2, 0).fill_(1);
-    given.select(1, 1).select(1, 4).fill_(1);
+    // First, last, both.
+    at::Tensor given = at::tensor({1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1}, at::kByte);
+    given = given.view({1, 3, 5}).expand({4, 3, 5}).contiguous();
     weights::save_safetensors(folder / "latents.safetensors",
                               {{"clips", randn({4, 16, 2, 4, 4}, 1).to(at::kBFloat16)},
                                {"pictures", randn({3, 16, 1, 4, 4}, 2).to(at::kBFloat16)},
-                               {"conditions", randn({4, 2, 16, 2, 4, 4}, 3).to(at::kBFloat16)},
+                               {"conditions", randn({4, 3, 16, 2, 4, 4}, 3).to(at::kBFloat16)},
                                {"given", given}});
     options.data = folder / "data.safetensors";
     options.latents = folder / "latents.safetensors";
@@ -76,6 +77,7 @@ struct DitTrainer : ::testing::Test {
     options.cool_down = 0;
     options.log_every = 5;
     options.save_every = 1000;
+    options.validate_every = 0;
   }
   ~DitTrainer() override { fs::remove_all(folder); }
 };
@@ -86,19 +88,19 @@ TEST_F(DitTrainer, BatchesShowWhatTheConditionGives) {
   options.clip_batch = 64;
   options.picture_dropout = 0;
   std::mt19937_64 random(4);
-  const Batch batch = draw_clips(data, cache, options, random);
+  const Batch batch = draw_clips(data, cache, data.training, options, random);
   ASSERT_EQ(batch.mask.sizes(), (at::IntArrayRef{64, 4, 2, 4, 4}));
   int with_pictures = 0, with_last = 0, empty_prompts = 0;
   for (int64_t i = 0; i < 64; ++i) {
     const bool first = batch.present[i][0].item<float>() > 0, last = batch.present[i][1].item<float>() > 0;
-    with_pictures += first;
+    with_pictures += first || last;
     with_last += last;
     empty_prompts += batch.ids[i][0].item<int64_t>() == 1;
     // Frame 0 fills all four channels of latent frame 0; frame 4 is the last channel of latent frame 1.
     EXPECT_EQ(batch.mask[i].select(1, 0).sum().item<float>(), first ? 4 * 16 : 0);
     EXPECT_EQ(batch.mask[i][3][1].sum().item<float>(), last ? 16 : 0);
     EXPECT_EQ(batch.mask[i].narrow(0, 0, 3).select(1, 1).sum().item<float>(), 0);
-    EXPECT_EQ(batch.condition[i].abs().max().item<float>() > 0, first);
+    EXPECT_EQ(batch.condition[i].abs().max().item<float>() > 0, first || last);
   }
   EXPECT_GT(with_pictures, 40);
   EXPECT_LT(with_pictures, 64);
@@ -126,6 +128,43 @@ TEST_F(DitTrainer, LearnsAndWritesAFolderThatLoads) {
   EXPECT_NO_THROW(t5::load_encoder(
       text, t5::encoder_config_from_json(read_json(options.folder / "text_encoder" / "config.json"), "config"),
       Compute{}));
+}
+
+/// A small VAE, as `train vae` leaves it.
+void write_small_vae(const fs::path& folder) {
+  wan::VaeConfig config;
+  config.base_dim = 4;
+  config.num_res_blocks = 1;
+  weights::InitSource init(3);
+  const wan::Vae vae(weights::Scope(init, Compute{}), config);
+  fs::create_directories(folder);
+  save_vae(folder / "vae", init.named(), config);
+}
+
+TEST_F(DitTrainer, ShowsSamplesAndValidatesWithoutChangingTheRun) {
+  const auto trained = [&] {
+    return weights::open_tensors(options.folder / "state.safetensors")
+        ->read("model.transformer.blocks.0.ffn.0.weight")
+        .clone();
+  };
+  options.steps = 4;
+  train_dit(options);
+  const at::Tensor plain = trained();
+  fs::remove_all(options.folder);
+  write_small_vae(options.folder);
+  std::map<std::string, at::Tensor> sheets;
+  options.show = [&](const fs::path& name, const at::Tensor& rgb) { sheets[name.filename().string()] = rgb; };
+  options.validate_every = options.sample_every = 2;
+  train_dit(options);
+  EXPECT_TRUE(trained().equal(plain));
+  ASSERT_EQ(sheets.size(), 2u);
+  ASSERT_TRUE(sheets.contains("step-000004"));
+  EXPECT_EQ(sheets["step-000004"].scalar_type(), at::kByte);
+  EXPECT_FALSE(sheets["step-000002"].equal(sheets["step-000004"]));
+  std::ifstream log(options.folder / "log.jsonl");
+  int losses = 0;
+  for (std::string line; std::getline(log, line);) losses += parse_json(line, "log").contains("validation_loss");
+  EXPECT_EQ(losses, 2);
 }
 
 TEST_F(DitTrainer, GradientsReachEveryNetwork) {

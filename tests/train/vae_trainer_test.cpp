@@ -123,7 +123,7 @@ TEST_F(VaeTrainer, RefusesFramesThatAreNot4nPlus1) {
   EXPECT_THROW(train_vae(options), Error);
 }
 
-void ignore(const std::string&) {}
+const Surroundings ignore{[](const std::string&) {}, {}};
 
 TEST(TrainOptions, NameTheOptionAndTheValue) {
   const auto message = [](const std::string& stage, const Options& options) -> std::string {
