@@ -21,7 +21,7 @@ TEST(Mini, IsWhole) {
   const auto report = nlohmann::json::parse(outcome.out);
   EXPECT_EQ(report["family"], "wan");
   EXPECT_TRUE(report["absent"].empty());
-  EXPECT_LE(report["bytes"], 40 << 20);
+  EXPECT_LE(report["bytes"], 40'000'000);
 }
 
 TEST(Mini, DoesEveryTaskWithItsDefaults) {
