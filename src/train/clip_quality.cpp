@@ -13,6 +13,7 @@
 #include "pipeline/model_files.h"
 #include "pipeline/render.h"
 #include "train/dataset.h"
+#include "train/vae_trainer.h"
 
 namespace keyflow::train {
 namespace {
@@ -88,6 +89,9 @@ ClipQuality clip_quality(const QualityOptions& options, const std::function<void
   pipeline::RenderSettings settings;
   settings.model = options.model;
   const auto vae = pipeline::load_vae(*pipeline::open_model(settings, pipeline::Need::vae), probe_compute());
+  const VaeQuality whole = vae_quality(vae, data, quality.clips);
+  quality.vae_psnr = whole.psnr;
+  quality.vae_flicker = whole.flicker;
   std::vector<double> first, last, middle, fade, gradient, motion, pinned, seconds;
   const Scratch scratch;
   for (int64_t i = 0; i < quality.clips; ++i) {
@@ -95,11 +99,6 @@ ClipQuality clip_quality(const QualityOptions& options, const std::function<void
     const at::Tensor clip = data.clips[n], real = to_float(clip);  // [T, 3, H, W]
     const std::string prompt = static_cast<size_t>(n) < data.names.size() ? data.names[static_cast<size_t>(n)] : "";
     const int64_t T = clip.size(0), inside = T - 2;
-    const at::Tensor video = real.transpose(0, 1).unsqueeze(0);  // [1, 3, T, H, W]
-    const at::Tensor error = vae.decode(vae.encode(video)) - video;
-    quality.vae_psnr += 10 * std::log10(4 / error.square().mean().item<double>()) / static_cast<double>(quality.clips);
-    quality.vae_flicker +=
-        std::sqrt(change(error, 2) / error.square().mean().item<double>()) / static_cast<double>(quality.clips);
 
     const auto start = std::chrono::steady_clock::now();
     const at::Tensor made = render(options, prompt, clip, {0, T - 1}, scratch.path);

@@ -8,7 +8,7 @@ namespace keyflow::train {
 
 struct ClipQuality {
   double vae_psnr = 0;          ///< reconstruction of unseen clips, mean dB
-  double vae_flicker = 0;       ///< frame-to-frame change of the error, share of the error, mean
+  double vae_flicker = 0;       ///< change of a frame's mean error to the next frame, share of the mean error
   double first_psnr = 0;        ///< first generated frame against the first keyframe, median dB
   double last_psnr = 0;         ///< the last against the last
   double middle_psnr = 0;       ///< generated frames between against the real ones, median dB

@@ -158,25 +158,28 @@ void train_vae(const VaeTraining& options) {
            with_statistics(options.folder / "vae", data, options.model, options.compute));
 }
 
-VaeQuality vae_quality(const std::filesystem::path& vae_folder, const std::filesystem::path& data_file, int64_t clips,
-                       const Compute& compute) {
+VaeQuality vae_quality(const wan::Vae& vae, const Dataset& data, int64_t clips) {
   const at::NoGradGuard no_grad;
-  const Dataset data = open_dataset(data_file);
-  const wan::Vae vae = open_vae(vae_folder, compute);
   VaeQuality quality;
-  const int64_t count = std::min<int64_t>(clips, static_cast<int64_t>(data.validation.size()));
-  require(count > 0, ErrorKind::usage, printable(data_file.string(), 400), ": no validation clips");
+  quality.clips = std::min<int64_t>(clips, static_cast<int64_t>(data.validation.size()));
   double change = 0, size = 0;
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < quality.clips; ++i) {
     const at::Tensor video = to_float(data.clips[data.validation[static_cast<size_t>(i)]]).transpose(0, 1).unsqueeze(0);
     const at::Tensor error = vae.decode(vae.encode(video)) - video;  // [1, 3, T, H, W]
-    quality.psnr += 10 * std::log10(4 / error.square().mean().item<double>()) / static_cast<double>(count);
+    quality.psnr += 10 * std::log10(4 / error.square().mean().item<double>()) / static_cast<double>(quality.clips);
     const int64_t n = error.size(2) - 1;
     change += (error.narrow(2, 1, n).abs() - error.narrow(2, 0, n).abs()).mean({1, 3, 4}).abs().mean().item<double>();
     size += error.abs().mean().item<double>();
   }
   quality.flicker = change / size;
   return quality;
+}
+
+VaeQuality vae_quality(const std::filesystem::path& vae_folder, const std::filesystem::path& data_file, int64_t clips,
+                       const Compute& compute) {
+  const Dataset data = open_dataset(data_file);
+  require(!data.validation.empty(), ErrorKind::usage, printable(data_file.string(), 400), ": no validation clips");
+  return vae_quality(open_vae(vae_folder, compute), data, clips);
 }
 
 }  // namespace keyflow::train

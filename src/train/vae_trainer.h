@@ -2,7 +2,8 @@
 #include <filesystem>
 
 #include "core/compute.h"
-#include "models/wan/vae_config.h"
+#include "models/wan/vae.h"
+#include "train/dataset.h"
 
 namespace keyflow::train {
 
@@ -30,11 +31,13 @@ struct VaeTraining {
 /// with its state saved.
 void train_vae(const VaeTraining& options);
 
-/// Mean PSNR in dB of reconstructed, streamed validation clips, over all values, pixels in [0, 255].
+/// How well streamed validation clips are reconstructed.
 struct VaeQuality {
-  double psnr = 0;
-  double flicker = 0;  ///< mean |frame-to-frame change of the error| / mean |error|
+  double psnr = 0;     ///< dB over all values of a clip, mean over the clips
+  double flicker = 0;  ///< change of a frame's mean error to the next frame's, share of the mean error
+  int64_t clips = 0;
 };
+VaeQuality vae_quality(const wan::Vae& vae, const Dataset& data, int64_t clips);
 VaeQuality vae_quality(const std::filesystem::path& vae_folder, const std::filesystem::path& data, int64_t clips,
                        const Compute& compute);
 
