@@ -72,7 +72,7 @@ std::vector<bench::Module> chosen(const std::vector<std::string>& names) {
 int time_modules(const Arguments& arguments) {
   const int64_t rounds = whole_number("--rounds", arguments.text("rounds", "3"), 1, 1000);
   const std::string dtype = arguments.text("dtype", "auto");
-  const Compute compute = dtype == "auto" ? probe_compute() : compute_from_text(dtype);
+  const Compute compute = dtype == "auto" ? machine_compute() : compute_from_text(dtype);
   const auto modules = chosen(arguments.operands());
   require(!arguments.has("weights") || modules.size() == 1, ErrorKind::usage,
           "bench: --weights: expected one module beside it, found ", modules.size());

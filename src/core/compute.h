@@ -26,6 +26,11 @@ Compute compute_from_text(const std::string& text);
 /// is at least 1.2 times faster.
 Compute probe_compute();
 
+/// What probe_compute() found the first time on this machine (processor and libraries), kept in the user's cache folder
+/// (keyflow/compute-*.txt under $XDG_CACHE_HOME or ~/.cache), so that run after run computes the same. Measures each
+/// time where there is no such folder.
+Compute machine_compute();
+
 /// "fp32", "bf16", "fp16", "fp8_e4m3", "int64" ...: the short names used in messages and tables.
 std::string dtype_name(at::ScalarType type);
 

@@ -31,7 +31,7 @@ void fit_to_machine(RenderPlan& plan) {
     if (member == "auto") settings.origins[field] = Origin::model;
     member = value;
   };
-  plan.compute = settings.dtype == "auto" ? probe_compute() : compute_from_text(settings.dtype);
+  plan.compute = settings.dtype == "auto" ? machine_compute() : compute_from_text(settings.dtype);
   set("dtype", settings.dtype, to_text(plan.compute));
 
   int64_t longest = 0;

@@ -31,7 +31,7 @@ std::vector<EncodedPrompt> encode_prompts(const ModelFiles& model, const std::ve
 EncodedPrompt encode_prompt(const RenderSettings& settings, Observer& observer) {
   const c10::InferenceMode no_gradients;
   const auto model = open_model(settings, Need::text);
-  const Compute compute = settings.dtype == "auto" ? probe_compute() : compute_from_text(settings.dtype);
+  const Compute compute = settings.dtype == "auto" ? machine_compute() : compute_from_text(settings.dtype);
   observer.progress(Phase::text, 0, 1);
   EncodedPrompt encoded = std::move(encode_prompts(*model, {settings.prompt}, compute, observer)[0]);
   observer.progress(Phase::text, 1, 1);

@@ -88,7 +88,7 @@ ClipQuality clip_quality(const QualityOptions& options, const std::function<void
           ": expected clips kept aside, found none");
   pipeline::RenderSettings settings;
   settings.model = options.model;
-  const auto vae = pipeline::load_vae(*pipeline::open_model(settings, pipeline::Need::vae), probe_compute());
+  const auto vae = pipeline::load_vae(*pipeline::open_model(settings, pipeline::Need::vae), machine_compute());
   const VaeQuality whole = vae_quality(vae, data, quality.clips);
   quality.vae_psnr = whole.psnr;
   quality.vae_flicker = whole.flicker;

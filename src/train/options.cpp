@@ -75,7 +75,7 @@ Setting take_setting(Reader& reader) {
           "--data: expected the file that `keyflow train prepare` made, found nothing");
   require(!setting.folder.empty(), ErrorKind::usage, "--out: expected a folder, found nothing");
   if (threads > 0) at::set_num_threads(static_cast<int>(threads));
-  setting.compute = dtype.empty() ? probe_compute() : compute_from_text(dtype);
+  setting.compute = dtype.empty() ? machine_compute() : compute_from_text(dtype);
   // Half floats have too little range for gradients, and are slow where bf16 is missing.
   for (auto* type :
        {&setting.compute.linear, &setting.compute.conv2d, &setting.compute.conv3d, &setting.compute.attention}) {

@@ -1,8 +1,13 @@
 #include "core/compute.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace keyflow {
 namespace {
@@ -41,6 +46,27 @@ TEST(Compute, BadTextIsAUsageError) {
 TEST(Compute, ProbeChoosesTypesThatCanBeStored) {
   const Compute compute = probe_compute();
   EXPECT_EQ(to_text(compute_from_text(to_text(compute))), to_text(compute));
+}
+
+TEST(Compute, MachineKeepsItsFirstChoice) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(::testing::TempDir()) / ("compute_" + std::to_string(::getpid()));
+  const char* before = std::getenv("XDG_CACHE_HOME");
+  const std::string kept = before != nullptr ? before : "";
+  ::setenv("XDG_CACHE_HOME", folder.c_str(), 1);
+  const std::string first = to_text(machine_compute());
+  ASSERT_EQ(std::distance(fs::directory_iterator(folder / "keyflow"), fs::directory_iterator()), 1);
+  const fs::path file = fs::directory_iterator(folder / "keyflow")->path();
+  EXPECT_EQ(read_file(file, 1000), first + "\n");
+  write_file(file, "linear=fp16 conv2d=fp32 conv3d=fp16 attention=bf16\n");
+  EXPECT_EQ(to_text(machine_compute()), "linear=fp16 conv2d=fp32 conv3d=fp16 attention=bf16");
+  write_file(file, "nonsense");
+  EXPECT_NO_THROW(machine_compute());
+  EXPECT_NO_THROW(compute_from_text(read_file(file, 1000)));
+  ::setenv("XDG_CACHE_HOME", "/dev/null/no-folder", 1);
+  EXPECT_NO_THROW(machine_compute());
+  before != nullptr ? ::setenv("XDG_CACHE_HOME", kept.c_str(), 1) : ::unsetenv("XDG_CACHE_HOME");
+  fs::remove_all(folder);
 }
 
 TEST(Compute, NamesOfTypes) {
