@@ -39,12 +39,14 @@ fs::path memory() {
   return folder / "keyflow" / ("compute-" + hash.hex().substr(0, 16) + ".txt");
 }
 
+/// What the file says, if all of it is there.
 std::optional<Compute> recall(const fs::path& path) {
   std::ifstream file(path);
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
   try {
-    return compute_from_text(line);
+    const Compute kept = compute_from_text(line);
+    return to_text(kept) == line ? std::optional(kept) : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;
   }

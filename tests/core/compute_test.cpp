@@ -60,9 +60,11 @@ TEST(Compute, MachineKeepsItsFirstChoice) {
   EXPECT_EQ(read_file(file, 1000), first + "\n");
   write_file(file, "linear=fp16 conv2d=fp32 conv3d=fp16 attention=bf16\n");
   EXPECT_EQ(to_text(machine_compute()), "linear=fp16 conv2d=fp32 conv3d=fp16 attention=bf16");
-  write_file(file, "nonsense");
-  EXPECT_NO_THROW(machine_compute());
-  EXPECT_NO_THROW(compute_from_text(read_file(file, 1000)));
+  for (const char* broken : {"nonsense", "linear=fp16 conv2d=fp16", ""}) {
+    write_file(file, broken);
+    const std::string measured = to_text(machine_compute());
+    EXPECT_EQ(read_file(file, 1000), measured + "\n") << broken;
+  }
   ::setenv("XDG_CACHE_HOME", "/dev/null/no-folder", 1);
   EXPECT_NO_THROW(machine_compute());
   before != nullptr ? ::setenv("XDG_CACHE_HOME", kept.c_str(), 1) : ::unsetenv("XDG_CACHE_HOME");
