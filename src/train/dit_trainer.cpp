@@ -31,8 +31,8 @@ at::Tensor flow_loss(const SmallModel& model, const Batch& batch, const DitTrain
   const at::Tensor noisy = (1 - sigma) * batch.latents + sigma * noise;
   const Batch moved = batch.to(model.device());
   const at::Tensor input = at::cat({noisy, batch.mask, batch.condition}, 1).to(model.device());
-  const at::Tensor velocity =
-      model.velocity(input, (sigma.flatten() * 1000).to(model.device()), moved.ids, moved.pictures, moved.present);
+  const at::Tensor velocity = model.velocity(input, (sigma.flatten() * 1000).to(model.device()),
+                                             model.prepare(moved.ids, moved.pictures, moved.present));
   return (velocity - (noise - batch.latents).to(model.device())).square().mean();
 }
 

@@ -3,10 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/zeros_like.h>
 
 #include "core/random.h"
-#include "core/shape.h"
 #include "schedulers/guidance.h"
 #include "schedulers/prediction.h"
 #include "schedulers/sampler.h"
@@ -31,12 +29,13 @@ at::Tensor render(const SmallModel& model, const wan::Vae& vae, const Batch& sam
   schedule_options.shift = options.shift;
   const auto schedule = schedulers::flow_schedule(schedulers::FlowKind::diffusers_unipc, schedule_options);
   const at::Tensor empty = empty_prompt(sample.ids[0]).unsqueeze(0);
+  const wan::Context prompt = model.prepare(sample.ids, sample.pictures, sample.present);
+  const wan::Context no_prompt = model.prepare(empty, sample.pictures, sample.present);
   const auto denoise = [&](const at::Tensor& x, int64_t step) {
     const at::Tensor time = at::full({1}, schedule.timesteps[static_cast<size_t>(step)], x.options());
     const at::Tensor input = at::cat({x, sample.mask, sample.condition}, 1);
-    const at::Tensor v = model.velocity(input, time, sample.ids, sample.pictures, sample.present);
-    const at::Tensor v_empty = model.velocity(input, time, empty, sample.pictures, sample.present);
-    const at::Tensor guided = schedulers::guided(v, v_empty, options.guidance_scale);
+    const at::Tensor guided = schedulers::guided(model.velocity(input, time, prompt),
+                                                 model.velocity(input, time, no_prompt), options.guidance_scale);
     return schedulers::to_denoised(schedulers::Prediction::flow, guided, x, schedule, step);
   };
   const at::Tensor noise = randn(sample.latents.sizes(), options.seed).to(device);

@@ -45,8 +45,7 @@ SmallModel::SmallModel(const SmallModelConfig& config, uint64_t seed, const Comp
       vision_(Scope(*vision_source_, compute), config.vision),
       transformer_(Scope(*transformer_source_, compute), config.transformer) {}
 
-at::Tensor SmallModel::velocity(const at::Tensor& latents, const at::Tensor& timestep, const at::Tensor& ids,
-                                const at::Tensor& pictures, const at::Tensor& present) const {
+wan::Context SmallModel::prepare(const at::Tensor& ids, const at::Tensor& pictures, const at::Tensor& present) const {
   const at::Tensor mask = ids.ne(0);                                                     // [B, L]
   const at::Tensor text = text_encoder_(ids, mask) * mask.unsqueeze(-1).to(at::kFloat);  // [B, L, E]
   const int64_t B = ids.size(0), K = config_.vision.tokens();
@@ -57,7 +56,12 @@ at::Tensor SmallModel::velocity(const at::Tensor& latents, const at::Tensor& tim
     tokens = vision_(pixels).view({batch, slots, K, -1}) * present.view({batch, slots, 1, 1});
     tokens = tokens.flatten(1, 2);
   }
-  return transformer_(latents, timestep, transformer_.prepare(text, tokens));
+  return transformer_.prepare(text, tokens);
+}
+
+at::Tensor SmallModel::velocity(const at::Tensor& latents, const at::Tensor& timestep,
+                                const wan::Context& context) const {
+  return transformer_(latents, timestep, context);
 }
 
 NamedTensors SmallModel::parameters() const {

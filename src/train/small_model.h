@@ -28,16 +28,19 @@ class SmallModel {
  public:
   SmallModel(const SmallModelConfig& config, uint64_t seed, const Compute& compute);
 
+  /// What the text and the pictures become, for any number of passes.
+  ///
+  /// ids       [B, L] int64, padded by 0
+  /// pictures  [B, slots, 3, H, W] float32 in [-1, 1]; undefined for none at all
+  /// present   [B, slots] float32, 0 where a slot shows nothing
+  wan::Context prepare(const at::Tensor& ids, const at::Tensor& pictures, const at::Tensor& present) const;
+
   /// Velocity of the flow.
   ///
   /// latents   [B, 4 + 2Z, T', h, w]: noisy latents, mask, condition latents
   /// timestep  [B], 0 to 1000
-  /// ids       [B, L] int64, padded by 0
-  /// pictures  [B, slots, 3, H, W] float32 in [-1, 1]; undefined for none at all
-  /// present   [B, slots] float32, 0 where a slot shows nothing
   /// return    [B, Z, T', h, w] float32
-  at::Tensor velocity(const at::Tensor& latents, const at::Tensor& timestep, const at::Tensor& ids,
-                      const at::Tensor& pictures, const at::Tensor& present) const;
+  at::Tensor velocity(const at::Tensor& latents, const at::Tensor& timestep, const wan::Context& context) const;
 
   /// All weights: "text_encoder.NAME", "image_encoder.NAME", "transformer.NAME".
   NamedTensors parameters() const;

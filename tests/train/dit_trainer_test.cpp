@@ -80,6 +80,13 @@ struct DitTrainer : ::testing::Test {
     options.validate_every = 0;
   }
   ~DitTrainer() override { fs::remove_all(folder); }
+
+  /// One weight as the last run left it.
+  at::Tensor trained() const {
+    return weights::open_tensors(options.folder / "state.safetensors")
+        ->read("model.transformer.blocks.0.ffn.0.weight")
+        .clone();
+  }
 };
 
 TEST_F(DitTrainer, BatchesShowWhatTheConditionGives) {
@@ -90,10 +97,11 @@ TEST_F(DitTrainer, BatchesShowWhatTheConditionGives) {
   std::mt19937_64 random(4);
   const Batch batch = draw_clips(data, cache, data.training, options, random);
   ASSERT_EQ(batch.mask.sizes(), (at::IntArrayRef{64, 4, 2, 4, 4}));
-  int with_pictures = 0, with_last = 0, empty_prompts = 0;
+  int with_pictures = 0, with_first = 0, with_last = 0, empty_prompts = 0;
   for (int64_t i = 0; i < 64; ++i) {
     const bool first = batch.present[i][0].item<float>() > 0, last = batch.present[i][1].item<float>() > 0;
     with_pictures += first || last;
+    with_first += first;
     with_last += last;
     empty_prompts += batch.ids[i][0].item<int64_t>() == 1;
     // Frame 0 fills all four channels of latent frame 0; frame 4 is the last channel of latent frame 1.
@@ -104,6 +112,7 @@ TEST_F(DitTrainer, BatchesShowWhatTheConditionGives) {
   }
   EXPECT_GT(with_pictures, 40);
   EXPECT_LT(with_pictures, 64);
+  EXPECT_GT(with_first, 10);
   EXPECT_GT(with_last, 10);
   EXPECT_GT(empty_prompts, 0);
 }
@@ -142,11 +151,6 @@ void write_small_vae(const fs::path& folder) {
 }
 
 TEST_F(DitTrainer, ShowsSamplesAndValidatesWithoutChangingTheRun) {
-  const auto trained = [&] {
-    return weights::open_tensors(options.folder / "state.safetensors")
-        ->read("model.transformer.blocks.0.ffn.0.weight")
-        .clone();
-  };
   options.steps = 4;
   train_dit(options);
   const at::Tensor plain = trained();
@@ -169,19 +173,14 @@ TEST_F(DitTrainer, ShowsSamplesAndValidatesWithoutChangingTheRun) {
 
 TEST_F(DitTrainer, GradientsReachEveryNetwork) {
   const SmallModel model(options.model, 1, Compute{});
-  const at::Tensor velocity =
-      model.velocity(randn({2, 36, 2, 4, 4}, 1), at::tensor({100.F, 900.F}),
-                     at::tensor({5L, 1L, 0L, 6L, 7L, 1L}).view({2, 3}), randn({2, 2, 3, 16, 16}, 2), at::ones({2, 2}));
+  const at::Tensor ids = at::tensor({5L, 1L, 0L, 6L, 7L, 1L}).view({2, 3});
+  const at::Tensor velocity = model.velocity(randn({2, 36, 2, 4, 4}, 1), at::tensor({100.F, 900.F}),
+                                             model.prepare(ids, randn({2, 2, 3, 16, 16}, 2), at::ones({2, 2})));
   velocity.square().mean().backward();
   for (const auto& [name, tensor] : model.parameters()) EXPECT_TRUE(tensor.grad().defined()) << name;
 }
 
 TEST_F(DitTrainer, ResumesExactly) {
-  const auto trained = [&] {
-    return weights::open_tensors(options.folder / "state.safetensors")
-        ->read("model.transformer.blocks.0.ffn.0.weight")
-        .clone();
-  };
   options.steps = 6;
   train_dit(options);
   const at::Tensor whole = trained();
