@@ -33,7 +33,7 @@ ordered_json as_json(const std::string& path, const Inspection& inspection) {
   ordered_json parts = ordered_json::array(), tensors = ordered_json::array(), missing = tensors, unexpected = tensors;
   ordered_json mismatched = tensors;
   for (const auto& part : inspection.parts) {
-    const std::string kind(name_of(part.kind));
+    const std::string kind = part.part_name();
     parts.push_back({{"part", kind},
                      {"path", part.file->path().string()},
                      {"format", part.file->format()},
@@ -70,8 +70,8 @@ std::string head_of(const InspectedFile& part) {
   std::string types;
   for (const auto& [name, count] : dtypes(part)) types += c10::str(types.empty() ? "" : ", ", name, " x ", count);
   return c10::str(printable(part.file->path().string(), 400), "\n  network     ",
-                  part.variant.empty() ? "unknown" : part.variant + " (" + std::string(name_of(part.kind)) + ")",
-                  "\n  format      ", part.file->format(), "\n  tensors     ", part.file->tensors().size(), " (", types,
+                  part.variant.empty() ? "unknown" : part.variant + " (" + part.part_name() + ")", "\n  format      ",
+                  part.file->format(), "\n  tensors     ", part.file->tensors().size(), " (", types,
                   ")\n  parameters  ", grouped(part.parameters()), "\n  bytes       ", grouped(part.bytes()), " (",
                   bytes_text(part.bytes()), ")\n");
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/part_kind.h"
+#include "models/registry.h"
 #include "pipeline/render.h"
 #include "weights/tensor_file.h"
 
@@ -13,13 +13,15 @@ namespace keyflow::pipeline {
 /// One checkpoint, as its header and the config.json beside it show it.
 struct InspectedFile {
   std::shared_ptr<const weights::TensorFile> file;
-  PartKind kind = PartKind::other;
-  std::string family = "unknown";  ///< "wan", "t5", "clip", "latents"
-  std::string variant;             ///< "Wan2.1-FLF2V-14B", "umT5-XXL", "Wan VAE of width 8"
+  const models::NetworkType* type = nullptr;  ///< null for other tensors
+  std::string family = "unknown";             ///< "wan", "t5", "clip", "latents"
+  std::string variant;                        ///< "Wan2.1-FLF2V-14B", "umT5-XXL", "Wan VAE of width 8"
   /// What the network of that variant asks for in the file's spelling and does not find, and what it leaves over.
   std::vector<weights::TensorInfo> missing, unexpected;
   std::vector<std::string> mismatched;  ///< "name: model [...], file [...]"
 
+  /// "transformer", or "unknown network".
+  std::string part_name() const { return type != nullptr ? std::string(name_of(type->part)) : "unknown network"; }
   bool fits() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
   uint64_t parameters() const;
   uint64_t bytes() const;

@@ -6,62 +6,47 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "models/clip/keys.h"
 #include "models/clip/vision_load.h"
-#include "models/t5/keys.h"
-#include "models/wan/keys.h"
 #include "models/wan/transformer_load.h"
 
 namespace keyflow::pipeline {
+
+using models::Part;
 namespace {
 
 std::string quoted(const std::filesystem::path& path) { return printable(path.string(), 400); }
 
-/// Records what `make` asks for and compares it with the file.
-template <class Make>
-void plan_network(Network& network, const std::string& what, const weights::Ignore& ignore, Make&& make) {
-  network.plan = weights::record(make);
-  network.plan.require_match(*network.file, what, network.rename, ignore);
+/// Opens a part of the model: what it is was checked when the parts were found.
+const PartFile& plan_network(ModelFiles& model, Part part, Network& network) {
+  const PartFile& found = model.parts.parts.at(part);
+  const models::NetworkType& type = *models::type_of(found.file->tensors());
+  models::Description description = type.describe(*found.file, found.config);
+  description.plan.require_match(*found.file, std::string(type.title), description.rename, description.ignore);
+  network = {found.file, std::move(description.plan), std::move(description.rename)};
+  return found;
 }
 
 void plan_transformer(ModelFiles& model) {
-  const PartFile& part = model.parts.parts.at(PartKind::transformer);
-  model.transformer.file = part.file;
-  model.transformer_config = wan::transformer_config(*part.file, part.config);
-  const wan::TransformerKeys keys = wan::transformer_keys(part.file->tensors());
-  model.transformer.rename = keys.rename();
-  plan_network(model.transformer, "the Wan transformer", keys.ignore(),
-               [&](const weights::Scope& w) { wan::Transformer(w, model.transformer_config); });
+  const PartFile& found = plan_network(model, Part::transformer, model.transformer);
+  model.transformer_config = wan::transformer_config(*found.file, found.config);
 }
 
 void plan_vae(ModelFiles& model) {
-  const PartFile& part = model.parts.parts.at(PartKind::vae);
-  model.vae.file = part.file;
-  model.vae_config =
-      part.config.empty() ? wan::vae_config_from_tensors(part.file->tensors()) : wan::vae_config_from_json(part.config);
-  model.vae.rename = wan::vae_rename(*part.file, model.vae_config);
-  plan_network(model.vae, "the Wan VAE", {}, [&](const weights::Scope& w) { wan::Vae(w, model.vae_config); });
+  const PartFile& found = plan_network(model, Part::vae, model.vae);
+  model.vae_config = found.config.empty() ? wan::vae_config_from_tensors(found.file->tensors())
+                                          : wan::vae_config_from_json(found.config);
 }
 
 void plan_text_encoder(ModelFiles& model) {
-  const PartFile& part = model.parts.parts.at(PartKind::text_encoder);
-  model.text_encoder.file = part.file;
-  model.text_config = part.config.empty() ? t5::encoder_config_from_tensors(part.file->tensors())
-                                          : t5::encoder_config_from_json(read_json(part.config), quoted(part.config));
-  const t5::EncoderKeys keys = t5::encoder_keys(part.file->tensors());
-  model.text_encoder.rename = keys.rename();
-  plan_network(model.text_encoder, "the umT5 text encoder", keys.ignore(),
-               [&](const weights::Scope& w) { t5::Encoder(w, model.text_config); });
+  const PartFile& found = plan_network(model, Part::text_encoder, model.text_encoder);
+  model.text_config = found.config.empty()
+                          ? t5::encoder_config_from_tensors(found.file->tensors())
+                          : t5::encoder_config_from_json(read_json(found.config), quoted(found.config));
 }
 
 void plan_image_encoder(ModelFiles& model) {
-  const PartFile& part = model.parts.parts.at(PartKind::image_encoder);
-  model.image_encoder.file = part.file;
-  model.image_config = clip::vision_config(*part.file, part.config);
-  const clip::VisionKeys keys = clip::vision_keys(part.file->tensors());
-  model.image_encoder.rename = keys.rename();
-  plan_network(model.image_encoder, "the CLIP picture encoder", keys.ignore(model.image_config.num_hidden_layers),
-               [&](const weights::Scope& w) { clip::VisionTower(w, model.image_config); });
+  const PartFile& found = plan_network(model, Part::image_encoder, model.image_encoder);
+  model.image_config = clip::vision_config(*found.file, found.config);
 }
 
 /// Numbers of one part that another part repeats.
@@ -90,19 +75,19 @@ void check_tokenizer(const ModelFiles& model) {
 /// Every part that is needed and not there, in one message.
 void require_parts(const ModelParts& parts, Need need, const std::string& model) {
   std::vector<std::string> missing;
-  const auto want = [&](PartKind kind) {
-    if (parts.parts.count(kind) == 0) missing.push_back(c10::str(name_of(kind), ": give it by ", option_of(kind)));
+  const auto want = [&](Part part) {
+    if (parts.parts.count(part) == 0) missing.push_back(c10::str(name_of(part), ": give it by ", option_of(part)));
   };
-  if (need == Need::render) want(PartKind::transformer);
-  if (need != Need::text) want(PartKind::vae);
+  if (need == Need::render) want(Part::transformer);
+  if (need != Need::text) want(Part::vae);
   if (need != Need::vae) {
-    want(PartKind::text_encoder);
+    want(Part::text_encoder);
     if (parts.tokenizer.empty()) missing.push_back("tokenizer: give it by --tokenizer");
   }
-  const auto transformer = parts.parts.find(PartKind::transformer);
+  const auto transformer = parts.parts.find(Part::transformer);
   if (need == Need::render && transformer != parts.parts.end() &&
       wan::transformer_config_from_tensors(transformer->second.file->tensors()).image_dim > 0) {
-    want(PartKind::image_encoder);
+    want(Part::image_encoder);
   }
   if (missing.empty()) return;
   throw Error(
@@ -123,13 +108,13 @@ std::shared_ptr<ModelFiles> open_model(const RenderSettings& settings, Need need
     model->tokenizer = text::open_tokenizer(model->parts.tokenizer);
     check_tokenizer(*model);
   }
-  const bool has_transformer = model->parts.parts.count(PartKind::transformer) > 0;
+  const bool has_transformer = model->parts.parts.count(Part::transformer) > 0;
   if (has_transformer && need != Need::vae) plan_transformer(*model);
   if (need != Need::render) return model;
   if (model->transformer_config.image_dim > 0) plan_image_encoder(*model);
   check_fit(*model);
-  model->variant =
-      variant_of(model->transformer_config, model->transformer_config.image_dim > 0 ? model->image_config.tokens() : 0);
+  model->variant = wan::variant_of(model->transformer_config,
+                                   model->transformer_config.image_dim > 0 ? model->image_config.tokens() : 0);
   return model;
 }
 

@@ -7,8 +7,8 @@
 #include "models/t5/encoder.h"
 #include "models/wan/transformer.h"
 #include "models/wan/vae.h"
+#include "models/wan/variant.h"
 #include "pipeline/model_parts.h"
-#include "pipeline/variant.h"
 #include "text/tokenizer.h"
 #include "weights/plan.h"
 
@@ -25,7 +25,7 @@ struct Network {
 /// A model whose parts have been found, planned and compared with each other; no weight has been read.
 struct ModelFiles {
   ModelParts parts;
-  Variant variant;
+  wan::Variant variant;
   Network transformer, text_encoder, vae, image_encoder;
   wan::TransformerConfig transformer_config;
   t5::EncoderConfig text_config;

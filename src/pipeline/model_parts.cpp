@@ -8,6 +8,9 @@
 #include "weights/formats.h"
 
 namespace keyflow::pipeline {
+
+using models::NetworkType;
+using models::Part;
 namespace {
 
 namespace fs = std::filesystem;
@@ -28,45 +31,48 @@ fs::path inside(const fs::path& folder, const fs::path& name) {
   return path;
 }
 
-/// The config.json in `folder` if it says that it describes this kind of network (a folder may hold another part's).
-fs::path config_beside(const fs::path& folder, PartKind kind) {
+/// The config.json in `folder` if it says that it describes this network (a folder may hold another part's).
+fs::path config_beside(const fs::path& folder, const NetworkType& type) {
   const fs::path path = inside(folder, "config.json");
   if (path.empty()) return {};
   const json config = read_json(path);
   require(config.is_object(), ErrorKind::config, quoted(path), ": expected an object, found ", config.type_name());
   const auto class_name = config.find("_class_name");
   if (class_name != config.end() && class_name->is_string()) {
-    return is_config_of(kind, class_name->get<std::string>()) ? path : fs::path();
+    return type.has_class(class_name->get<std::string>()) ? path : fs::path();
   }
   const auto classes = config.find("architectures");
-  if (classes == config.end() || !classes->is_array()) return kind == PartKind::transformer ? path : fs::path();
+  if (classes == config.end() || !classes->is_array()) return type.part == Part::transformer ? path : fs::path();
   for (const auto& name : *classes) {
-    if (name.is_string() && is_config_of(kind, name.get<std::string>())) return path;
+    if (name.is_string() && type.has_class(name.get<std::string>())) return path;
   }
   return {};
 }
 
-void require_kind(const PartFile& part, PartKind kind) {
-  const PartKind found = kind_of(part.file->tensors());
-  if (found == kind) return;
-  const std::string hint = found == PartKind::other ? "" : "; hint: give it by " + std::string(option_of(found));
-  fail(ErrorKind::weights, quoted(part.file->path()), ": expected a Wan ", name_of(kind), ", found ",
-       found == PartKind::other ? "other tensors" : "a " + std::string(name_of(found)),
-       " (first: ", part.file->tensors().empty() ? "none" : printable(part.file->tensors().front().name), ")", hint);
+/// open_part of a file that must hold this part's network.
+PartFile open_part_of(const fs::path& path, Part part) {
+  PartFile opened = open_part(path);
+  const auto& tensors = opened.file->tensors();
+  const NetworkType* found = models::type_of(tensors);
+  if (found != nullptr && found->part == part) return opened;
+  fail(ErrorKind::weights, quoted(opened.file->path()), ": expected a Wan ", name_of(part), ", found ",
+       found == nullptr ? "other tensors" : "a " + std::string(name_of(found->part)),
+       " (first: ", tensors.empty() ? "none" : printable(tensors.front().name), ")",
+       found == nullptr ? "" : "; hint: give it by " + std::string(option_of(found->part)));
 }
 
-/// open_part of a file that must hold this network.
-PartFile open_part_of(const fs::path& path, PartKind kind) {
-  PartFile part = open_part(path);
-  require_kind(part, kind);
-  return part;
+/// True for the class of a network that can be this part.
+bool is_class_of(Part part, std::string_view name) {
+  const auto& types = models::network_types();
+  return std::any_of(types.begin(), types.end(),
+                     [&](const auto& type) { return type.part == part && type.has_class(name); });
 }
 
-const std::map<std::string, PartKind>& diffusers_parts() {
-  static const std::map<std::string, PartKind> list{{"transformer", PartKind::transformer},
-                                                    {"text_encoder", PartKind::text_encoder},
-                                                    {"vae", PartKind::vae},
-                                                    {"image_encoder", PartKind::image_encoder}};
+const std::map<std::string, Part>& diffusers_parts() {
+  static const std::map<std::string, Part> list{{"transformer", Part::transformer},
+                                                {"text_encoder", Part::text_encoder},
+                                                {"vae", Part::vae},
+                                                {"image_encoder", Part::image_encoder}};
   return list;
 }
 
@@ -93,7 +99,7 @@ void check_model_index(const fs::path& path) {
     require(value[1].is_string(), ErrorKind::config, where, ": part \"", printable(name), "\": expected a class name");
     require(name != "transformer_2", ErrorKind::unsupported, where,
             ": a model of two transformers (Wan 2.2 A14B); expected one");
-    require(known == diffusers_parts().end() || is_config_of(known->second, value[1].get<std::string>()),
+    require(known == diffusers_parts().end() || is_class_of(known->second, value[1].get<std::string>()),
             ErrorKind::unsupported, where, ": part \"", name, "\": unknown class ",
             printable(value[1].get<std::string>()));
     require(is_there(path.parent_path() / name), ErrorKind::config, where, ": part \"", name,
@@ -104,9 +110,9 @@ void check_model_index(const fs::path& path) {
 void open_diffusers_folder(ModelParts& model) {
   model.layout = "diffusers folder";
   if (const fs::path index = inside(model.folder, "model_index.json"); !index.empty()) check_model_index(index);
-  for (const auto& [name, kind] : diffusers_parts()) {
+  for (const auto& [name, part] : diffusers_parts()) {
     const fs::path path = inside(model.folder, name);
-    if (!path.empty() && model.parts.count(kind) == 0) model.parts[kind] = open_part_of(path, kind);
+    if (!path.empty() && model.parts.count(part) == 0) model.parts[part] = open_part_of(path, part);
   }
   if (model.tokenizer.empty()) model.tokenizer = inside(model.folder, "tokenizer");
   model.scheduler_config = inside(model.folder, "scheduler/scheduler_config.json");
@@ -145,20 +151,21 @@ std::vector<std::shared_ptr<weights::TensorFile>> open_checkpoints(const fs::pat
 
 void open_official_folder(ModelParts& model) {
   model.layout = "official folder";
-  std::map<PartKind, PartFile> found;
+  std::map<Part, PartFile> found;
   std::vector<std::string> others;
   for (auto& file : open_checkpoints(model.folder)) {
-    const PartKind kind = kind_of(file->tensors());
-    if (kind == PartKind::other) {
+    const NetworkType* type = models::type_of(file->tensors());
+    if (type == nullptr) {
       others.push_back(quoted(file->path().filename()));
       continue;
     }
-    const auto before = found.find(kind);
-    require(before == found.end() || model.parts.count(kind) > 0, ErrorKind::weights, quoted(model.folder),
-            ": expected one ", name_of(kind), ", found ",
+    const Part part = type->part;
+    const auto before = found.find(part);
+    require(before == found.end() || model.parts.count(part) > 0, ErrorKind::weights, quoted(model.folder),
+            ": expected one ", name_of(part), ", found ",
             before == found.end() ? "" : quoted(before->second.file->path().filename()), " and ",
-            quoted(file->path().filename()), "; hint: name one by ", option_of(kind));
-    found[kind] = {file, config_beside(model.folder, kind)};
+            quoted(file->path().filename()), "; hint: name one by ", option_of(part));
+    found[part] = {file, config_beside(model.folder, *type)};
   }
   if (found.empty()) {
     throw Error(
@@ -167,7 +174,7 @@ void open_official_folder(ModelParts& model) {
                  "release; found ", others.empty() ? "no checkpoint" : "checkpoints of no known network"),
         others);
   }
-  for (auto& [kind, part] : found) model.parts.emplace(kind, std::move(part));
+  for (auto& [part, opened] : found) model.parts.emplace(part, std::move(opened));
   for (const char* name : {"google/umt5-xxl", "umt5-xxl", "tokenizer", "tokenizer.json", "spiece.model"}) {
     if (model.tokenizer.empty()) model.tokenizer = inside(model.folder, name);
   }
@@ -187,25 +194,25 @@ PartFile open_part(const fs::path& path) {
   const bool is_folder = fs::is_directory(path, ignored);
   PartFile part;
   part.file = weights::open_tensors(path);
-  const PartKind kind = kind_of(part.file->tensors());
+  const NetworkType* type = models::type_of(part.file->tensors());
   const fs::path folder = is_folder ? path : path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (kind != PartKind::other) part.config = config_beside(folder, kind);
+  if (type != nullptr) part.config = config_beside(folder, *type);
   return part;
 }
 
 ModelParts find_parts(const RenderSettings& settings, Need need) {
   ModelParts model;
-  const auto given = [&](PartKind kind, const std::string& path) {
-    if (!path.empty()) model.parts[kind] = open_part_of(path, kind);
+  const auto given = [&](Part part, const std::string& path) {
+    if (!path.empty()) model.parts[part] = open_part_of(path, part);
   };
-  given(PartKind::transformer, settings.transformer);
-  given(PartKind::text_encoder, settings.text_encoder);
-  given(PartKind::vae, settings.vae);
-  given(PartKind::image_encoder, settings.image_encoder);
+  given(Part::transformer, settings.transformer);
+  given(Part::text_encoder, settings.text_encoder);
+  given(Part::vae, settings.vae);
+  given(Part::image_encoder, settings.image_encoder);
   model.tokenizer = settings.tokenizer;
 
-  const bool suffices = need == Need::vae    ? model.parts.count(PartKind::vae) > 0
-                        : need == Need::text ? model.parts.count(PartKind::text_encoder) > 0 && !model.tokenizer.empty()
+  const bool suffices = need == Need::vae    ? model.parts.count(Part::vae) > 0
+                        : need == Need::text ? model.parts.count(Part::text_encoder) > 0 && !model.tokenizer.empty()
                                              : false;
   model.layout = "files";
   if (suffices && settings.origins.count("model") == 0) return model;
@@ -215,7 +222,7 @@ ModelParts find_parts(const RenderSettings& settings, Need need) {
   const auto status = fs::status(path, error);
   require(fs::exists(status), ErrorKind::io, "model ", quoted(path), ": ", error ? error.message() : "not found");
   if (!fs::is_directory(status)) {
-    model.parts.emplace(PartKind::transformer, open_part_of(path, PartKind::transformer));
+    model.parts.emplace(Part::transformer, open_part_of(path, Part::transformer));
     return model;
   }
   model.folder = path;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "pipeline/part_kind.h"
+#include "models/registry.h"
 #include "pipeline/settings.h"
 #include "weights/tensor_file.h"
 
@@ -23,7 +23,7 @@ PartFile open_part(const std::filesystem::path& path);
 struct ModelParts {
   std::string layout;            ///< "diffusers folder", "official folder" or "files"
   std::filesystem::path folder;  ///< "" for separate files
-  std::map<PartKind, PartFile> parts;
+  std::map<models::Part, PartFile> parts;
   std::filesystem::path tokenizer, scheduler_config, preprocessor_config, preset;
 };
 

@@ -6,6 +6,7 @@
 #include "pipeline/machine.h"
 #include "pipeline/metadata.h"
 #include "pipeline/model_files.h"
+#include "pipeline/presets.h"
 #include "schedulers/sampler.h"
 #include "text/clean.h"
 
@@ -48,7 +49,8 @@ void place_keyframes(RenderSettings& settings) {
 }
 
 /// What a network needs to be given, segment by segment.
-void check_keyframes(const Variant& variant, const std::vector<Segment>& segments, const RenderSettings& settings) {
+void check_keyframes(const wan::Variant& variant, const std::vector<Segment>& segments,
+                     const RenderSettings& settings) {
   require(variant.takes_keyframes || settings.keyframes.empty(), ErrorKind::config, variant.name,
           " is a text-to-video checkpoint and takes no pictures, found ", settings.keyframes.size(),
           "; hint: an I2V or FLF2V checkpoint, or no keyframes");

@@ -1,9 +1,10 @@
+#include "pipeline/presets.h"
+
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
-#include "pipeline/variant.h"
 
 namespace keyflow {
 namespace {
@@ -15,7 +16,7 @@ class Presets : public ::testing::TestWithParam<std::string> {};
 TEST_P(Presets, FileSaysWhatTheVariantDoesByItself) {
   const auto config =
       wan::transformer_config_from_json(read_json(kConfigs / "wan" / (GetParam() + ".json")), GetParam());
-  pipeline::Variant variant = pipeline::variant_of(config, config.image_dim > 0 ? 257 : 0);
+  wan::Variant variant = wan::variant_of(config, config.image_dim > 0 ? 257 : 0);
   pipeline::RenderSettings by_itself, by_file;
   pipeline::apply_presets(by_itself, variant, config, "", "");
   pipeline::apply_json(by_file, read_json(kConfigs / "presets" / (GetParam() + ".json")), pipeline::Origin::file,

@@ -1,4 +1,4 @@
-#include "pipeline/variant.h"
+#include "pipeline/presets.h"
 
 #include <nlohmann/json.hpp>
 
@@ -10,7 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kSmallWidth = 1536, kLargeWidth = 5120;  // of the 1.3B and the 14B networks
 constexpr int64_t kArea480 = 832 * 480, kArea720 = 1280 * 720;
 
 // Wan2.1 wan/configs/shared_config.py, wan_i2v_14B.py and first_last_frame2video.py@9737cba.
@@ -21,19 +20,15 @@ const std::string kNegative =
     "杂乱的背景，三条腿，背景人很多，倒着走";
 constexpr const char *kCameraShake = "镜头晃动，", *kCut = "镜头切换，";
 
-bool is_fun(const wan::TransformerConfig& config, const Variant& variant) {
-  return variant.takes_keyframes && config.dim == kSmallWidth;
-}
-
 /// The official program's defaults as settings; the size is the landscape one of its area.
 /// source Wan2.1 generate.py@9737cba; VideoX-Fun examples/wan2.1_fun (Fun-InP); diffusers 0.42.1 pipelines/wan
-json defaults(const Variant& variant, const wan::TransformerConfig& config, const std::string& conventions) {
+json defaults(const wan::Variant& variant, const std::string& conventions) {
   json preset = {{"frames", 81}, {"fps", 16.0},           {"steps", 50},          {"sampler", "unipc"},
                  {"shift", 5.0}, {"guidance_scale", 5.0}, {"negative", kNegative}};
   if (conventions == "diffusers") {
     preset["negative"] = "";
     preset["shift"] = 3.0;
-  } else if (is_fun(config, variant)) {
+  } else if (variant.fun) {
     preset["sampler"] = "euler";
     preset["guidance_scale"] = 6.0;
   } else if (variant.picture_slots == 2) {
@@ -47,7 +42,7 @@ json defaults(const Variant& variant, const wan::TransformerConfig& config, cons
 }
 
 /// The part of a preset.json that is no setting.
-void read_pictures(json& preset, Variant& variant, const std::string& where) {
+void read_pictures(json& preset, wan::Variant& variant, const std::string& where) {
   const auto found = preset.find("pictures");
   if (found == preset.end()) return;
   require(*found == "optional" || *found == "required", ErrorKind::config, where,
@@ -67,44 +62,15 @@ double flow_shift(const std::filesystem::path& path) {
 
 }  // namespace
 
-Variant variant_of(const wan::TransformerConfig& config, int64_t tokens_per_picture) {
-  Variant variant;
-  const int64_t masked = 2 * config.out_dim + 4;
-  require(config.in_dim == config.out_dim || config.in_dim == masked, ErrorKind::unsupported, "transformer of ",
-          config.in_dim, " input channels: expected ", config.out_dim, " (noise) or ", masked,
-          " (noise, mask and condition latents)");
-  variant.takes_keyframes = config.in_dim == masked;
-  if (config.image_dim > 0) {
-    variant.picture_slots = 1;
-    if (config.image_pos_len > 0 && tokens_per_picture > 0) {
-      require(config.image_pos_len % tokens_per_picture == 0, ErrorKind::config, "picture encoder of ",
-              tokens_per_picture, " tokens a picture: the transformer wants ", config.image_pos_len, " in all");
-      variant.picture_slots = config.image_pos_len / tokens_per_picture;
-    } else if (config.image_pos_len > 0) {
-      variant.picture_slots = 2;
-    }
-  }
-  const std::string kind = !variant.takes_keyframes ? "T2V" : variant.picture_slots == 2 ? "FLF2V" : "I2V";
-  if (is_fun(config, variant)) {
-    variant.name = "Wan2.1-Fun-1.3B-InP";
-    variant.keyframes_optional = true;
-  } else if (config.dim == kSmallWidth || config.dim == kLargeWidth) {
-    variant.name = "Wan2.1-" + kind + (config.dim == kSmallWidth ? "-1.3B" : "-14B");
-  } else {
-    variant.name = "Wan " + kind + " of width " + std::to_string(config.dim);
-  }
-  return variant;
-}
-
-Habits apply_presets(RenderSettings& settings, Variant& variant, const wan::TransformerConfig& config,
+Habits apply_presets(RenderSettings& settings, wan::Variant& variant, const wan::TransformerConfig& config,
                      const std::filesystem::path& preset, const std::filesystem::path& scheduler_config) {
-  json values = defaults(variant, config, settings.conventions);
+  json values = defaults(variant, settings.conventions);
   if (settings.conventions == "diffusers" && !scheduler_config.empty()) {
     if (const double shift = flow_shift(scheduler_config); shift > 0) values["shift"] = shift;
   }
   Habits habits{0, 81};
   int64_t& area = habits.area;
-  area = config.dim == kSmallWidth || settings.conventions == "diffusers" ? kArea480 : kArea720;
+  area = config.dim == wan::kSmallWidth || settings.conventions == "diffusers" ? kArea480 : kArea720;
   if (!preset.empty()) {
     json own = read_json(preset);
     const std::string where = printable(preset.string(), 400);
