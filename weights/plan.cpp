@@ -42,10 +42,15 @@ std::vector<TensorInfo> Plan::as_file(const Rename& rename) const {
   std::map<std::string, TensorInfo> joined;
   for (const auto& [name, shape] : entries_) {
     const FileName target = rename(name);
-    TensorInfo& info = joined[target.name];
-    info.name = target.name;
-    info.shape = shape;
-    if (target.parts > 1) info.shape[0] *= target.parts;
+    TensorInfo whole{target.name, at::kFloat, shape};
+    if (target.parts > 1) {
+      require(shape[0] % target.span == 0, ErrorKind::internal, "plan: ", name, " ", shape_text(shape),
+              " does not cut into ", target.span, " shares of ", target.name);
+      whole.shape[0] = shape[0] / target.span * target.parts;
+    }
+    const auto [place, fresh] = joined.emplace(target.name, whole);
+    require(fresh || place->second.shape == whole.shape, ErrorKind::internal, "plan: ", name, " makes ", target.name,
+            " ", shape_text(whole.shape), ", another part of it ", shape_text(place->second.shape));
   }
   std::vector<TensorInfo> list;
   for (auto& [name, info] : joined) list.push_back(std::move(info));
@@ -114,7 +119,7 @@ at::Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, Init,
   at::Tensor whole = file_->read(target.name);
   if (target.parts > 1) {
     const int64_t rows = whole.size(0) / target.parts;
-    whole = whole.narrow(0, target.part * rows, rows);
+    whole = whole.narrow(0, target.part * rows, target.span * rows);
   }
   require(without_ones(whole.sizes()) == without_ones(shape), ErrorKind::weights,
           printable(file_->path().string(), 400), ": ", printable(target.name), ": expected ", shape_text(shape),

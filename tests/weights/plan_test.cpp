@@ -140,6 +140,48 @@ TEST(FileSource, GivesThePartsOfAStackedTensorWithoutCopying) {
   EXPECT_EQ(k.const_data_ptr(), static_cast<const float*>(file->read("model.attn.qkv.weight").const_data_ptr()) + 24);
 }
 
+/// q and k of two rows and an MLP of eight in one tensor.
+FileName unequal(const std::string& name) {
+  if (name.starts_with("mlp.")) return {"linear1." + name.substr(4), 2, 6, 4};
+  return {"linear1." + name.substr(2), name.starts_with("q.") ? 0 : 1, 6};
+}
+
+void ask_unequal(const Scope& w) {
+  for (const char* name : {"q", "k"}) (w / name).tensor("weight", {2, 3});
+  (w / "mlp").tensor("weight", {8, 3});
+  (w / "mlp").tensor("bias", {8});
+}
+
+TEST(Plan, AsFileJoinsPartsOfUnequalSizes) {
+  const auto list = infos(record(ask_unequal), unequal);
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[0].shape, (std::vector<int64_t>{12}));
+  EXPECT_EQ(list[1].name, "linear1.weight");
+  EXPECT_EQ(list[1].shape, (std::vector<int64_t>{12, 3}));
+}
+
+TEST(Plan, PartsThatMakeDifferentTensorsAreAFaultOfTheTable) {
+  const auto wrong = [](const std::string& name) {
+    return name.starts_with("mlp.") ? FileName{"linear1." + name.substr(4), 2, 6, 2} : unequal(name);
+  };
+  EXPECT_THROW(record(ask_unequal).as_file(wrong), Error);
+  const auto uneven = [](const std::string&) { return FileName{"linear1", 0, 6, 3}; };
+  EXPECT_THROW(record([](const Scope& w) { w.tensor("mlp", {8}); }).as_file(uneven), Error);
+}
+
+TEST(FileSource, GivesPartsOfUnequalSizesWithoutCopying) {
+  ScratchFolder scratch;
+  const fs::path path = scratch.path() / "model.safetensors";
+  const at::Tensor stack = at::arange(36, at::kFloat).reshape({12, 3});
+  save_safetensors(path, {{"linear1.weight", stack}});
+  const auto file = open_tensors(path);
+  FileSource source(file, unequal);
+  EXPECT_TRUE(source.get("k.weight", {2, 3}, Init::zeros, 0).equal(stack.narrow(0, 2, 2)));
+  const at::Tensor mlp = source.get("mlp.weight", {8, 3}, Init::zeros, 0);
+  EXPECT_TRUE(mlp.equal(stack.narrow(0, 4, 8)));
+  EXPECT_EQ(mlp.const_data_ptr(), static_cast<const float*>(file->read("linear1.weight").const_data_ptr()) + 12);
+}
+
 TEST(FileSource, AddsAndDropsDimensionsOfOne) {
   ScratchFolder scratch;
   const fs::path path = scratch.path() / "model.safetensors";
