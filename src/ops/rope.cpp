@@ -15,12 +15,15 @@
 namespace keyflow::ops {
 namespace {
 
-/// [length, pairs] complex128
-at::Tensor axis_table(int64_t length, int64_t pairs, double theta) {
-  const auto options = at::TensorOptions().dtype(at::kDouble);
-  const at::Tensor frequencies = at::pow(theta, at::arange(pairs, options) / -static_cast<double>(pairs));  // [pairs]
-  const at::Tensor angles = at::outer(at::arange(length, options), frequencies);  // [length, pairs]
+/// positions [length] float64; return [length, pairs] complex128
+at::Tensor axis_table(const at::Tensor& positions, int64_t pairs, double theta) {
+  const at::Tensor steps = at::arange(pairs, positions.options()) / -static_cast<double>(pairs);  // [pairs]
+  const at::Tensor angles = at::outer(positions, at::pow(theta, steps));                          // [length, pairs]
   return at::polar(at::ones_like(angles), angles);
+}
+
+at::Tensor axis_table(int64_t length, int64_t pairs, double theta) {
+  return axis_table(at::arange(length, at::TensorOptions().dtype(at::kDouble)), pairs, theta);
 }
 
 at::Tensor turn(const at::Tensor& x, const at::Tensor& table) {
@@ -40,6 +43,17 @@ at::Tensor rope_table(const std::array<int64_t, 3>& grid, int64_t head_size, dou
   const at::Tensor h = axis_table(H, side, theta).view({1, H, 1, side}).expand({T, H, W, side});
   const at::Tensor w = axis_table(W, side, theta).view({1, 1, W, side}).expand({T, H, W, side});
   return at::cat({t, h, w}, 3).view({T * H * W, pairs});  // [L, D/2]
+}
+
+at::Tensor rope_table(const at::Tensor& ids, at::IntArrayRef axis_sizes, double theta) {
+  require_shape(ids, {-1, static_cast<int64_t>(axis_sizes.size())}, "rope ids");
+  std::vector<at::Tensor> axes;
+  for (size_t axis = 0; axis < axis_sizes.size(); ++axis) {
+    const int64_t size = axis_sizes[axis];
+    require(size > 0 && size % 2 == 0, ErrorKind::shape, "rope: axis ", axis, ": expected an even size, found ", size);
+    axes.push_back(axis_table(ids.select(1, static_cast<int64_t>(axis)).to(at::kDouble), size / 2, theta));
+  }
+  return at::cat(axes, 1);  // [L, D/2]
 }
 
 at::Tensor rope(const at::Tensor& x, const at::Tensor& table) { return turn(x.to(at::kFloat), table); }

@@ -13,6 +13,15 @@ namespace keyflow::ops {
 /// source     Wan2.1 wan/modules/model.py@9737cba rope_params and rope_apply; RoFormer (2104.09864) eq. 34
 at::Tensor rope_table(const std::array<int64_t, 3>& grid, int64_t head_size, double theta = 10000);
 
+/// The same for tokens that bring their positions along.
+///
+/// ids         [L, A], any type: the token's index along each of the A axes
+/// axis_sizes  channels that turn with each axis, even; they sum to the head size D
+/// return      [L, D/2] complex128, the axes one after the other; angles as above
+/// throws      Error::shape unless there is an even size for each axis
+/// source      FLUX src/flux/math.py@c00d7c6 rope, modules/layers.py EmbedND
+at::Tensor rope_table(const at::Tensor& ids, at::IntArrayRef axis_sizes, double theta = 10000);
+
 /// Turns the interleaved channel pairs (2j, 2j+1) of x.
 ///
 /// x       [B, L, N, D], any float

@@ -1,5 +1,6 @@
 #include "ops/rope.h"
 
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/view_as_real.h>
 
 #include "core/random.h"
@@ -30,6 +31,28 @@ TEST(Rope, SplitsSmallHeads) {
   EXPECT_DOUBLE_EQ(table[2][2][0].item<double>(), 1.0);
   EXPECT_DOUBLE_EQ(table[2][3][0].item<double>(), std::cos(1.0));
   EXPECT_DOUBLE_EQ(table[2][4][0].item<double>(), 1.0);
+}
+
+TEST(Rope, TableOfIdsEqualsThatOfTheGridTheyCount) {
+  std::vector<int64_t> ids;
+  for (int64_t t = 0; t < 2; ++t) {
+    for (int64_t h = 0; h < 3; ++h) {
+      for (int64_t w = 0; w < 4; ++w) ids.insert(ids.end(), {t, h, w});
+    }
+  }
+  const at::Tensor table = ops::rope_table(at::tensor(ids).view({24, 3}), {8, 6, 6});
+  EXPECT_TRUE(table.equal(ops::rope_table({2, 3, 4}, 20)));
+}
+
+TEST(Rope, TableOfIdsTakesAnyOrderAndAnyAxes) {
+  const at::Tensor table = at::view_as_real(ops::rope_table(at::tensor({0L, 7L, 3L, 0L}).view({2, 2}), {2, 4}));
+  ASSERT_EQ(shape_text(table.sizes()), "[2, 3, 2]");
+  EXPECT_DOUBLE_EQ(table[0][0][0].item<double>(), 1.0);
+  EXPECT_DOUBLE_EQ(table[0][1][1].item<double>(), std::sin(7.0));
+  EXPECT_NEAR(table[0][2][1].item<double>(), std::sin(0.07), 1e-15);
+  EXPECT_DOUBLE_EQ(table[1][0][0].item<double>(), std::cos(3.0));
+  EXPECT_THROW(ops::rope_table(at::tensor({0L, 7L}).view({1, 2}), {2, 4, 2}), Error);
+  EXPECT_THROW(ops::rope_table(at::tensor({0L, 7L}).view({1, 2}), {2, 3}), Error);
 }
 
 TEST(Rope, EqualsPlainTwin) {
