@@ -61,6 +61,17 @@ bool JsonFields::read(const std::string& key, std::string& value) {
   return true;
 }
 
+bool JsonFields::read(const std::string& key, bool& value) {
+  const json* found = find(key);
+  if (!found) return false;
+  if (found->is_boolean()) {
+    value = found->get<bool>();
+  } else {
+    wrong(key, "true or false", *found);
+  }
+  return true;
+}
+
 bool JsonFields::read(const std::string& key, std::vector<int64_t>& value) {
   const json* found = find(key);
   if (!found) return false;

@@ -19,6 +19,7 @@ class JsonFields {
   bool read(const std::string& key, int64_t& value);
   bool read(const std::string& key, double& value);
   bool read(const std::string& key, std::string& value);
+  bool read(const std::string& key, bool& value);
   bool read(const std::string& key, std::vector<int64_t>& value);
   bool read_or_null(const std::string& key, int64_t& value, int64_t null_value);
 
