@@ -1,0 +1,30 @@
+#include "models/sd3/transformer_load.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/json.h"
+#include "models/sd3/keys.h"
+#include "weights/plan.h"
+
+namespace keyflow::sd3 {
+
+TransformerConfig transformer_config(const weights::TensorFile& file, const std::filesystem::path& config_json) {
+  const TransformerConfig shown = transformer_config_from_tensors(file.tensors());
+  if (config_json.empty()) {
+    shown.validate();
+    return shown;
+  }
+  return transformer_config_from_json(read_json(config_json), printable(config_json.string(), 400), shown);
+}
+
+Transformer load_transformer(const std::shared_ptr<const weights::TensorFile>& file, const TransformerConfig& config,
+                             const Compute& compute) {
+  const TransformerKeys keys = transformer_keys(file->tensors());
+  const auto plan = weights::record([&](const weights::Scope& w) { Transformer(w, config); });
+  plan.require_match(*file, c10::str("the SD3 transformer of ", config.num_layers, " blocks of width ", config.dim()),
+                     keys.rename(), keys.ignore());
+  weights::FileSource source(file, keys.rename(), compute.device);
+  return Transformer(weights::Scope(source, compute), config);
+}
+
+}  // namespace keyflow::sd3

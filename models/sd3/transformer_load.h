@@ -1,0 +1,24 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "models/sd3/transformer.h"
+#include "weights/tensor_file.h"
+
+namespace keyflow::sd3 {
+
+/// The configuration of a checkpoint: what its tensors show, then what the config.json beside it states.
+///
+/// config_json  empty for none
+/// throws       Error::config, Error::weights
+TransformerConfig transformer_config(const weights::TensorFile& file, const std::filesystem::path& config_json = {});
+
+/// Plans the network, compares it with the file's header, and builds it on the file's own memory. The mapping lives as
+/// long as the network.
+///
+/// file   diffusers' folder, or a single file of Stability AI, whole checkpoints too
+/// throws Error::weights listing every missing, unexpected and misshapen tensor
+Transformer load_transformer(const std::shared_ptr<const weights::TensorFile>& file, const TransformerConfig& config,
+                             const Compute& compute);
+
+}  // namespace keyflow::sd3
