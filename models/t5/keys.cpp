@@ -38,12 +38,17 @@ bool has(const std::vector<weights::TensorInfo>& tensors, std::string_view name)
 
 weights::Rename EncoderKeys::rename() const {
   if (spelling == Spelling::official) return weights::same_name;
-  return [name = embedding](const std::string& model) { return weights::FileName{transformers_name(model, name)}; };
+  return [keys = *this](const std::string& model) {
+    return weights::FileName{keys.prefix + transformers_name(model, keys.embedding)};
+  };
 }
 
 weights::Ignore EncoderKeys::ignore() const {
   if (spelling == Spelling::official) return {};
-  return [used = embedding](const std::string& name) {
+  return [used = embedding, prefix = prefix](const std::string& file_name) {
+    // The other networks of a whole checkpoint.
+    if (!file_name.starts_with(prefix)) return true;
+    const std::string_view name = std::string_view(file_name).substr(prefix.size());
     // The embedding's second name; the decoder and the word head of a whole T5.
     const bool tied = name == "encoder.embed_tokens.weight" || name == "shared.weight";
     return (tied && name != used) || name.starts_with("decoder.") || name == "lm_head.weight";
@@ -52,9 +57,11 @@ weights::Ignore EncoderKeys::ignore() const {
 
 EncoderKeys encoder_keys(const std::vector<weights::TensorInfo>& tensors) {
   EncoderKeys keys;
-  if (!has(tensors, "encoder.final_layer_norm.weight") && !has(tensors, "shared.weight")) return keys;
-  keys.spelling = Spelling::transformers;
-  if (!has(tensors, "shared.weight")) keys.embedding = "encoder.embed_tokens.weight";
+  for (const std::string prefix : {"", "text_encoders.t5xxl.transformer."}) {
+    const bool tied = has(tensors, prefix + "shared.weight");
+    if (!tied && !has(tensors, prefix + "encoder.final_layer_norm.weight")) continue;
+    keys = {Spelling::transformers, tied ? "shared.weight" : "encoder.embed_tokens.weight", prefix};
+  }
   return keys;
 }
 

@@ -13,6 +13,8 @@ struct EncoderKeys {
   Spelling spelling = Spelling::official;
   /// transformers ties two names to the embedding; a file may carry either or both.
   std::string embedding = "shared.weight";
+  /// Where the encoder is a part of a whole checkpoint: "text_encoders.t5xxl.transformer." in SD3's.
+  std::string prefix = {};
 
   /// Model name -> file name.
   weights::Rename rename() const;

@@ -50,6 +50,18 @@ TEST_P(T5Parity, ReadsTheOfficialNames) {
   EXPECT_TRUE(encoder(tensor("ids")).equal(load_encoder(file, config, Compute{})(tensor("ids"))));
 }
 
+TEST_P(T5Parity, ReadsTheEncoderOfAWholeCheckpoint) {
+  std::vector<std::pair<std::string, at::Tensor>> whole{{"model.diffusion_model.pos_embed", tensor("whole")},
+                                                        {"text_encoders.t5xxl.logit_scale", tensor("whole")}};
+  for (const auto& info : file->tensors()) {
+    whole.emplace_back("text_encoders.t5xxl.transformer." + info.name, file->read(info.name));
+  }
+  const std::filesystem::path path = kFolder / (name + "-whole.safetensors");
+  weights::save_safetensors(path, whole);
+  const Encoder encoder = load_encoder(weights::open_tensors(path), config, Compute{});
+  EXPECT_TRUE(encoder(tensor("ids")).equal(load_encoder(file, config, Compute{})(tensor("ids"))));
+}
+
 TEST_P(T5Parity, ConfigurationShowsInTheTensors) {
   const EncoderConfig seen = encoder_config_from_tensors(file->tensors());
   EXPECT_EQ(seen.num_heads, config.num_heads);
