@@ -13,14 +13,6 @@
 namespace keyflow::ops {
 namespace {
 
-/// 1 / (1 + e^-u)
-KEYFLOW_INLINE float sigmoid(float u) {
-  float v = -u;
-  v = v < 87 ? v : 87;
-  v = v > -87 ? v : -87;
-  return 1 / (1 + exp_bounded(v));
-}
-
 template <class T>
 KEYFLOW_INLINE float inverse_norm(const T* x, int64_t C) {
   float squares = 0;

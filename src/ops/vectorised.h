@@ -38,6 +38,14 @@ KEYFLOW_INLINE float exp_bounded(float x) {
   return series * std::bit_cast<float>((exponent + 127) << 23);
 }
 
+/// 1 / (1 + e^-u)
+KEYFLOW_INLINE float sigmoid(float u) {
+  float v = -u;
+  v = v < 87 ? v : 87;
+  v = v > -87 ? v : -87;
+  return 1 / (1 + exp_bounded(v));
+}
+
 /// True where no gradient is wanted of any of the tensors, so that a fused or in-place path may run.
 inline bool no_gradient(std::initializer_list<at::Tensor> tensors) {
   if (!at::GradMode::is_enabled()) return true;
