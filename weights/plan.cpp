@@ -48,6 +48,7 @@ std::vector<TensorInfo> Plan::as_file(const Rename& rename) const {
               " does not cut into ", target.span, " shares of ", target.name);
       whole.shape[0] = shape[0] / target.span * target.parts;
     }
+    if (target.transposed) std::swap(whole.shape.at(0), whole.shape.at(1));
     const auto [place, fresh] = joined.emplace(target.name, whole);
     require(fresh || place->second.shape == whole.shape, ErrorKind::internal, "plan: ", name, " makes ", target.name,
             " ", shape_text(whole.shape), ", another part of it ", shape_text(place->second.shape));
@@ -117,6 +118,7 @@ FileSource::FileSource(std::shared_ptr<const TensorFile> file, Rename rename, at
 at::Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, Init, int64_t) {
   const FileName target = rename_(name);
   at::Tensor whole = file_->read(target.name);
+  if (target.transposed) whole = whole.t();
   if (target.parts > 1) {
     const int64_t rows = whole.size(0) / target.parts;
     whole = whole.narrow(0, target.part * rows, target.span * rows);

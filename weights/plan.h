@@ -12,10 +12,11 @@ namespace keyflow::weights {
 /// Where a model's tensor lies in a file of another spelling: the file's name for it, and, where the file stacks
 /// several of the model's tensors in one, which of its rows: cut into `parts` equal shares, those from number `part`
 /// on, `span` of them. q, k, v and an MLP of four times their width in one tensor are parts 0, 1, 2 and 3 (span 4)
-/// of 7.
+/// of 7. A transposed matrix lies in the file with its dimensions swapped (the rows are counted once it is turned).
 struct FileName {
   std::string name;
   int64_t part = 0, parts = 1, span = 1;
+  bool transposed = false;
 };
 
 /// Model spelling -> file spelling. One per foreign spelling, in the keys.cpp of its family.

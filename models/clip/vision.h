@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "models/clip/config.h"
-#include "models/layers/linear.h"
+#include "models/clip/encoder_layer.h"
 #include "models/layers/norm.h"
 #include "weights/scope.h"
 
@@ -27,23 +27,10 @@ class VisionTower {
   const VisionConfig& config() const { return config_; }
 
  private:
-  struct Layer {
-    Layer(const weights::Scope& w, const VisionConfig& config);
-    at::Tensor attention(const at::Tensor& x) const;
-    at::Tensor mlp(const at::Tensor& x) const;
-    layers::LayerNorm layer_norm1;
-    layers::Linear q_proj, k_proj, v_proj, out_proj;
-    layers::LayerNorm layer_norm2;
-    layers::Linear fc1, fc2;
-    int64_t heads;
-    bool quick_gelu;
-    at::ScalarType type;
-  };
-
   VisionConfig config_;
   at::Tensor class_embedding, patch_embedding, position_embedding;
   layers::LayerNorm pre_layrnorm;
-  std::vector<Layer> layers_;
+  std::vector<EncoderLayer> layers_;
 };
 
 }  // namespace keyflow::clip

@@ -226,6 +226,18 @@ TEST(InitSource, GivesLeavesThatRequireGradients) {
   }
 }
 
+TEST(FileSource, TurnsAMatrixThatTheFileHasTransposed) {
+  ScratchFolder scratch;
+  const fs::path path = scratch.path() / "model.safetensors";
+  const at::Tensor matrix = at::arange(6, at::kFloat).view({2, 3});
+  save_safetensors(path, {{"turned", matrix.t().contiguous()}});
+  const Rename rename = [](const std::string&) { return FileName{.name = "turned", .transposed = true}; };
+  const auto make = [](const Scope& w) { return w.tensor("weight", {2, 3}); };
+  record(make).require_match(*open_tensors(path), "one matrix", rename);
+  FileSource source(open_tensors(path), rename);
+  EXPECT_TRUE(make(Scope(source, Compute{})).equal(matrix));
+}
+
 TEST(InitSource, SavedWeightsLoadBackThroughAPlan) {
   ScratchFolder scratch;
   const fs::path path = scratch.path() / "model.safetensors";
