@@ -30,17 +30,23 @@ ResnetBlock::ResnetBlock(const Scope& w, int64_t in, int64_t out, int64_t groups
       conv2(w / "conv2", out, out, kSame),
       conv_shortcut(shortcut(w / "conv_shortcut", in, out)) {}
 
+// Each step's input is given up before the next one runs: a nested expression would keep them all.
 at::Tensor ResnetBlock::operator()(const at::Tensor& x) const {
-  const at::Tensor h = conv2(norm2(conv1(norm1(x, AfterNorm::silu)), AfterNorm::silu));
-  return h + (conv_shortcut ? (*conv_shortcut)(x) : x);
+  at::Tensor h = norm1(x, AfterNorm::silu);
+  h = conv1(h);
+  h = norm2(h, AfterNorm::silu);
+  h = conv2(h);
+  return h.add_(conv_shortcut ? (*conv_shortcut)(x) : x);
 }
 
 at::Tensor ResnetBlock::first(const at::Tensor& x, const ops::ChannelScale& scale1) const {
   return conv1(ops::scale_channels(x, scale1, AfterNorm::silu));
 }
 
-at::Tensor ResnetBlock::second(const at::Tensor& x, const at::Tensor& h, const ops::ChannelScale& scale2) const {
-  return conv2(ops::scale_channels(h, scale2, AfterNorm::silu)) + (conv_shortcut ? (*conv_shortcut)(x) : x);
+at::Tensor ResnetBlock::second(const at::Tensor& x, at::Tensor h, const ops::ChannelScale& scale2) const {
+  h = ops::scale_channels(h, scale2, AfterNorm::silu);
+  h = conv2(h);
+  return h.add_(conv_shortcut ? (*conv_shortcut)(x) : x);
 }
 
 AttentionBlock::AttentionBlock(const Scope& w, int64_t channels, int64_t groups)

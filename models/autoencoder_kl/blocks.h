@@ -25,8 +25,8 @@ class ResnetBlock {
   ops::ChannelScale scale2(const ops::ChannelMoments& moments_of_h) const { return norm2.scale(moments_of_h); }
   /// The first convolution's output, h.
   at::Tensor first(const at::Tensor& x, const ops::ChannelScale& scale1) const;
-  /// The block's output.
-  at::Tensor second(const at::Tensor& x, const at::Tensor& h, const ops::ChannelScale& scale2) const;
+  /// The block's output; h is given up.
+  at::Tensor second(const at::Tensor& x, at::Tensor h, const ops::ChannelScale& scale2) const;
 
  private:
   layers::GroupNorm norm1;

@@ -1,7 +1,6 @@
 #include "models/taesd/network.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/relu.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
@@ -43,8 +42,10 @@ Block::Block(const Scope& w, int64_t width, Pool kind)
 }
 
 at::Tensor Block::operator()(const at::Tensor& input) const {
-  const at::Tensor x = pool ? input + pool->narrow(at::relu(pool->norm(pool->widen(input)))) : input;
-  return at::relu(conv4(at::relu(conv2(at::relu(conv0(x))))) + x);
+  const at::Tensor x = pool ? pool->narrow(pool->norm(pool->widen(input)).relu_()).add_(input) : input;
+  at::Tensor h = conv0(x).relu_();
+  h = conv2(h).relu_();
+  return conv4(h).add_(x).relu_();
 }
 
 Encoder::Encoder(const Scope& w, const TinyConfig& config) : config_((config.validate(), config)) {
@@ -91,7 +92,7 @@ Decoder::Decoder(const Scope& w, const TinyConfig& config) : config_((config.val
 
 at::Tensor Decoder::operator()(const at::Tensor& latents) const {
   require_shape(latents, {-1, config_.latent_channels, -1, -1}, "latents");
-  at::Tensor x = at::relu((*conv_in_)(at::tanh(channels_last(latents) / 3) * 3));  // [B, C, h, w]
+  at::Tensor x = (*conv_in_)(at::tanh(channels_last(latents) / 3) * 3).relu_();  // [B, C, h, w]
   for (size_t i = 0; i < levels_.size(); ++i) {
     for (const auto& block : levels_[i].blocks) x = block(x);
     if (i + 1 < levels_.size()) x = at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
