@@ -15,8 +15,8 @@ GroupNorm::GroupNorm(const weights::Scope& w, int64_t channels, int64_t groups, 
           " channels cannot be cut into ", groups, " groups");
 }
 
-at::Tensor GroupNorm::operator()(const at::Tensor& x, ops::AfterNorm after) const {
-  return ops::group_norm(x, groups_, weight_, bias_, eps_, after);
+at::Tensor GroupNorm::operator()(const at::Tensor& x, ops::AfterNorm after, const ops::GroupNormExtras& extras) const {
+  return ops::group_norm(x, groups_, weight_, bias_, eps_, after, extras);
 }
 
 ops::ChannelScale GroupNorm::scale(const ops::ChannelMoments& moments) const {

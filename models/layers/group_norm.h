@@ -10,8 +10,10 @@ namespace keyflow::layers {
 class GroupNorm {
  public:
   GroupNorm(const weights::Scope& w, int64_t channels, int64_t groups, double eps);
-  /// x [B, C, ...], any float; return same shape and type, statistics in double
-  at::Tensor operator()(const at::Tensor& x, ops::AfterNorm after = ops::AfterNorm::nothing) const;
+  /// x [B, C, ...], any float; return same shape and type (extras: another type, a summand before), statistics in
+  /// double
+  at::Tensor operator()(const at::Tensor& x, ops::AfterNorm after = ops::AfterNorm::nothing,
+                        const ops::GroupNormExtras& extras = {}) const;
   /// What the norm does to a picture of these moments, to be applied to its pieces by ops::scale_channels.
   ops::ChannelScale scale(const ops::ChannelMoments& moments) const;
 

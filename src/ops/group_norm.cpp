@@ -18,16 +18,21 @@ namespace {
 /// inside a part the float32 sums of a block of rows go to double.
 constexpr int64_t kParts = 32, kBlockRows = 64;
 
-/// Adds the deviations of one row from `pivot`, and their squares. A pivot among the values keeps the sums small where
-/// the mean is large.
-template <class T>
-KEYFLOW_INLINE void add_row(const T* __restrict x, const float* __restrict pivot, float* __restrict sum,
-                            float* __restrict squares, int64_t C) {
+/// Adds the deviations of some rows from `pivot`, and their squares. A pivot among the values keeps the sums small
+/// where the mean is large.
+template <int rows, class T>
+KEYFLOW_INLINE void add_rows(const T* __restrict x, const float* __restrict pivot, float* __restrict sum,
+                             float* __restrict squares, int64_t C) {
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c) {
-    const float d = to_float(x[c]) - pivot[c];
-    sum[c] += d;
-    squares[c] += d * d;
+    float all = 0, all_squares = 0;
+    for (int row = 0; row < rows; ++row) {
+      const float d = to_float(x[row * C + c]) - pivot[c];
+      all += d;
+      all_squares += d * d;
+    }
+    sum[c] += all;
+    squares[c] += all_squares;
   }
 }
 
@@ -44,11 +49,13 @@ void sum_rows(const T* x, const float* pivot, double* totals, int64_t begin, int
   std::vector<float> block(static_cast<size_t>(2 * C));
   float* sums = block.data();
   vectorised([&]() __attribute__((always_inline)) {
-    for (int64_t row = begin; row < end; ++row) {
-      add_row(x + row * C, pivot, sums, sums + C, C);
-      if ((row - begin) % kBlockRows == kBlockRows - 1) flush(sums, totals, 2 * C);
+    for (int64_t start = begin; start < end; start += kBlockRows) {
+      const int64_t stop = std::min(end, start + kBlockRows);
+      int64_t row = start;
+      for (; row + 4 <= stop; row += 4) add_rows<4>(x + row * C, pivot, sums, sums + C, C);
+      for (; row < stop; ++row) add_rows<1>(x + row * C, pivot, sums, sums + C, C);
+      flush(sums, totals, 2 * C);
     }
-    flush(sums, totals, 2 * C);
   });
 }
 
@@ -71,9 +78,9 @@ at::Tensor pivot_sums(const at::Tensor& x, const at::Tensor& pivot) {
 
 // A function of its own with values for parameters: what a lambda holds by reference keeps the compiler from
 // vectorising.
-template <class T, bool silu>
-KEYFLOW_INLINE void scale_row(const T* __restrict x, const float* __restrict gain, const float* __restrict offset,
-                              T* __restrict y, int64_t C) {
+template <class In, class Out, bool silu>
+KEYFLOW_INLINE void scale_row(const In* __restrict x, const float* __restrict gain, const float* __restrict offset,
+                              Out* __restrict y, int64_t C) {
 #pragma omp simd
   for (int64_t c = 0; c < C; ++c) {
     const float u = to_float(x[c]) * gain[c] + offset[c];
@@ -81,20 +88,28 @@ KEYFLOW_INLINE void scale_row(const T* __restrict x, const float* __restrict gai
   }
 }
 
-template <class T, bool silu>
+template <class In, class Out, bool silu>
 void scale_rows(const at::Tensor& x, const ChannelScale& scale, at::Tensor& y) {
   const int64_t C = x.size(1), rows = x.numel() / C, item_rows = rows / x.size(0);
-  const T* in = x.const_data_ptr<T>();
+  const In* in = x.const_data_ptr<In>();
   const float *gain = scale.gain.const_data_ptr<float>(), *offset = scale.offset.const_data_ptr<float>();
-  T* out = y.mutable_data_ptr<T>();
+  Out* out = y.mutable_data_ptr<Out>();
   at::parallel_for(0, rows, std::max<int64_t>(1, 16384 / C), [&](int64_t begin, int64_t end) {
     vectorised([&]() __attribute__((always_inline)) {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t item = row / item_rows * C;
-        scale_row<T, silu>(in + row * C, gain + item, offset + item, out + row * C, C);
+        scale_row<In, Out, silu>(in + row * C, gain + item, offset + item, out + row * C, C);
       }
     });
   });
+}
+
+template <class In>
+void run_rows(const at::Tensor& x, const ChannelScale& scale, at::Tensor& y, bool silu) {
+  const bool half = y.scalar_type() == at::kBFloat16;
+  const auto run = half ? (silu ? scale_rows<In, c10::BFloat16, true> : scale_rows<In, c10::BFloat16, false>)
+                        : (silu ? scale_rows<In, float, true> : scale_rows<In, float, false>);
+  run(x, scale, y);
 }
 
 bool fits(const at::Tensor& x) {
@@ -149,51 +164,63 @@ void ChannelMoments::add(const at::Tensor& piece) {
   count_ += count;
 }
 
-ChannelScale ChannelMoments::scale(int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps) const {
+ChannelScale ChannelMoments::scale(int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
+                                   const at::Tensor& shift) const {
   require(count_ > 0, ErrorKind::shape, "group norm: no values to normalise");
   const int64_t B = mean_.size(0), C = mean_.size(1);
   require_groups(C, groups);
   require_shape(weight, {C}, "weight"), require_shape(bias, {C}, "bias");
-  const at::Tensor means = mean_.view({B, groups, -1}), deviations = deviations_.view({B, groups, -1});
+  if (shift.defined()) require_shape(shift, {B, C}, "shift");
+  const at::Tensor shifted = shift.defined() ? mean_ + shift : mean_;
+  const at::Tensor means = shifted.view({B, groups, -1}), deviations = deviations_.view({B, groups, -1});
   const at::Tensor mean = means.mean(2, /*keepdim=*/true);  // [B, groups, 1]
   const at::Tensor variance = deviations.mean(2, true) / count_ + (means - mean).square().mean(2, true);
   const at::Tensor inverse = at::rsqrt(variance + eps);
   const at::Tensor gain = (inverse * weight.view({1, groups, -1})).view({B, C});
-  const at::Tensor offset = bias - (mean * gain.view({B, groups, -1})).view({B, C});
+  at::Tensor offset = bias - (mean * gain.view({B, groups, -1})).view({B, C});
+  if (shift.defined()) offset = offset + shift * gain;
   return {gain.to(at::kFloat), offset.to(at::kFloat)};
 }
 
-at::Tensor scale_channels(const at::Tensor& x, const ChannelScale& scale, AfterNorm after) {
+at::Tensor scale_channels(const at::Tensor& x, const ChannelScale& scale, AfterNorm after,
+                          std::optional<at::ScalarType> type) {
   require_shape(scale.gain, {x.size(0), x.size(1)}, "gain");
   const bool silu = after == AfterNorm::silu;
-  if (!fits(x) || !no_gradient({x, scale.gain, scale.offset})) {
+  const at::ScalarType out = type.value_or(x.scalar_type());
+  if (!fits(x) || !row_type(out) || !no_gradient({x, scale.gain, scale.offset})) {
     const at::Tensor y = x.to(at::kFloat) * per_channel(scale.gain, x.dim()) + per_channel(scale.offset, x.dim());
-    return (silu ? at::silu(y) : y).to(x.scalar_type());
+    return (silu ? at::silu(y) : y).to(out);
   }
   const at::Tensor rows = channels_last(x);
-  at::Tensor y = at::empty_like(rows);
-  const bool half = x.scalar_type() == at::kBFloat16;
-  const auto run = half ? (silu ? scale_rows<c10::BFloat16, true> : scale_rows<c10::BFloat16, false>)
-                        : (silu ? scale_rows<float, true> : scale_rows<float, false>);
-  run(rows, scale, y);
+  at::Tensor y = at::empty_like(rows, rows.options().dtype(out));
+  if (x.scalar_type() == at::kFloat) {
+    run_rows<float>(rows, scale, y, silu);
+  } else {
+    run_rows<c10::BFloat16>(rows, scale, y, silu);
+  }
   return y;
 }
 
 at::Tensor group_norm_plain(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias,
-                            double eps, AfterNorm after) {
+                            double eps, AfterNorm after, const GroupNormExtras& extras) {
   require_groups(x.size(1), groups);
-  const at::Tensor y = at::group_norm(x.to(at::kFloat), groups, weight, bias, eps);
-  return (after == AfterNorm::silu ? at::silu(y) : y).to(x.scalar_type());
+  at::Tensor y = x.to(at::kFloat);
+  if (extras.shift.defined()) y = y + per_channel(extras.shift, x.dim());
+  y = at::group_norm(y, groups, weight, bias, eps);
+  return (after == AfterNorm::silu ? at::silu(y) : y).to(extras.type.value_or(x.scalar_type()));
 }
 
 at::Tensor group_norm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
-                      AfterNorm after) {
+                      AfterNorm after, const GroupNormExtras& extras) {
   require(x.dim() >= 3, ErrorKind::shape, "group norm: expected [B, C, ...], found ", shape_text(x.sizes()));
-  if (!fits(x) || !no_gradient({x, weight, bias})) return group_norm_plain(x, groups, weight, bias, eps, after);
+  if (extras.shift.defined()) require_shape(extras.shift, {x.size(0), x.size(1)}, "shift");
+  if (!fits(x) || !no_gradient({x, weight, bias, extras.shift})) {
+    return group_norm_plain(x, groups, weight, bias, eps, after, extras);
+  }
   const at::Tensor rows = channels_last(x);
   ChannelMoments moments;
   moments.add(rows);
-  return scale_channels(rows, moments.scale(groups, weight, bias, eps), after);
+  return scale_channels(rows, moments.scale(groups, weight, bias, eps, extras.shift), after, extras.type);
 }
 
 }  // namespace keyflow::ops

@@ -51,11 +51,31 @@ TEST_P(GroupNorm, OfPiecesIsThatOfTheWhole) {
   EXPECT_TRUE(near(at::cat(normed, 2), group_norm(x, 4, weight, bias, kEps, GetParam()), 1e-6));
 }
 
+TEST_P(GroupNorm, AddsItsShiftAndChangesTheType) {
+  for (const int64_t C : {6, 36}) {
+    const at::Tensor weight = randn({C}, 2), bias = randn({C}, 3), shift = randn({2, C}, 4) * 5;
+    for (const auto from : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor x = randn({2, C, 5, 7}, 1).to(from);
+      const auto expected =
+          group_norm_plain(x.to(at::kFloat) + shift.view({2, C, 1, 1}), 3, weight, bias, kEps, GetParam());
+      for (const auto to : {at::kFloat, at::kBFloat16, at::kHalf}) {
+        const double tolerance = to == at::kFloat ? 2e-6 : 5e-3;
+        EXPECT_TRUE(near(group_norm_plain(x, 3, weight, bias, kEps, GetParam(), {to, shift}), expected, tolerance));
+        const at::NoGradGuard no_grad;
+        const at::Tensor y = group_norm(x, 3, weight, bias, kEps, GetParam(), {to, shift});
+        EXPECT_EQ(y.scalar_type(), to);
+        EXPECT_TRUE(near(y, expected, tolerance)) << C;
+      }
+    }
+    EXPECT_THROW(group_norm(randn({2, C, 2, 2}, 1), 3, weight, bias, kEps, GetParam(), {{}, shift[0]}), Error);
+  }
+}
+
 TEST_P(GroupNorm, HasTheGradientsOfItsPlainTwin) {
   const auto gradients = [&](auto&& norm) {
     at::Tensor x = randn({2, 6, 5, 4}, 1).requires_grad_(), weight = randn({6}, 2).requires_grad_(),
                bias = randn({6}, 3).requires_grad_();
-    (norm(x, 3, weight, bias, kEps, GetParam()) * randn({2, 6, 5, 4}, 4)).sum().backward();
+    (norm(x, 3, weight, bias, kEps, GetParam(), GroupNormExtras{}) * randn({2, 6, 5, 4}, 4)).sum().backward();
     return at::cat({x.grad().flatten(), weight.grad(), bias.grad()});
   };
   EXPECT_TRUE(near(gradients(group_norm), gradients(group_norm_plain), 1e-6));
