@@ -86,11 +86,38 @@ bool JsonFields::read(const std::string& key, std::vector<int64_t>& value) {
   return true;
 }
 
+bool JsonFields::read(const std::string& key, std::vector<std::string>& value) {
+  const json* found = find(key);
+  if (!found) return false;
+  if (found->is_array() &&
+      std::all_of(found->begin(), found->end(), [](const json& item) { return item.is_string(); })) {
+    value = found->get<std::vector<std::string>>();
+  } else {
+    wrong(key, "a list of strings", *found);
+  }
+  return true;
+}
+
+bool JsonFields::read_each(const std::string& key, std::vector<int64_t>& value, size_t count) {
+  const json* found = find(key);
+  if (!found || found->is_array()) return read(key, value);
+  int64_t one = 0;
+  const size_t before = problems_.size();
+  read(key, one);
+  if (problems_.size() == before) value.assign(count, one);
+  return true;
+}
+
 bool JsonFields::read_or_null(const std::string& key, int64_t& value, int64_t null_value) {
   const json* found = find(key);
   if (!found || !found->is_null()) return read(key, value);
   value = null_value;
   return true;
+}
+
+bool JsonFields::is_null(const std::string& key) {
+  const json* found = find(key);
+  return found && found->is_null();
 }
 
 void JsonFields::expect(const std::string& key, const json& allowed) {

@@ -21,8 +21,13 @@ class JsonFields {
   bool read(const std::string& key, std::string& value);
   bool read(const std::string& key, bool& value);
   bool read(const std::string& key, std::vector<int64_t>& value);
+  bool read(const std::string& key, std::vector<std::string>& value);
   bool read_or_null(const std::string& key, int64_t& value, int64_t null_value);
+  /// One integer in place of a list stands for `count` times the same.
+  bool read_each(const std::string& key, std::vector<int64_t>& value, size_t count);
 
+  /// True if the key is there and null, which counts as asking for it.
+  bool is_null(const std::string& key);
   /// A key that must have one of these values where it is present, because keyflow knows no other.
   void expect(const std::string& key, const nlohmann::json& allowed);
   /// A key without influence.
