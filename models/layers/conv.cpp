@@ -7,11 +7,18 @@ namespace keyflow::layers {
 
 using weights::Init;
 
-Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options) : options_(options) {
+Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options, at::ScalarType compute)
+    : options_(options) {
   const int64_t k = options.kernel, fan_in = in * k * k;
-  const at::ScalarType compute = w.compute().conv2d;
   weight_ = Weight(w.tensor("weight", {out, in, k, k}, Init::fan_in, fan_in), compute);
   if (options.bias == Bias::yes) bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, fan_in), compute);
+}
+
+Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options)
+    : Conv2d(w, in, out, options, w.compute().conv2d) {}
+
+Conv2d Conv2d::fp32(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options) {
+  return Conv2d(w, in, out, options, at::kFloat);
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {

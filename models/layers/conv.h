@@ -16,10 +16,13 @@ struct Conv2dOptions {
 class Conv2d {
  public:
   Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options);
+  /// As above, but in float32 whatever compute() says (the first and the last layer of a network).
+  static Conv2d fp32(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options);
   /// x [B, C, H, W]; return [B, out, H', W']
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
+  Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options, at::ScalarType compute);
   Weight weight_, bias_;
   Conv2dOptions options_;
 };

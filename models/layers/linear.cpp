@@ -12,16 +12,20 @@ Weight::Weight(at::Tensor stored, at::ScalarType compute) : stored_(std::move(st
   if (frozen && c10::elementSize(compute) <= stored_size) stored_ = stored_.to(compute);
 }
 
-Linear::Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias, at::ScalarType compute)
-    : weight_(w.tensor("weight", {out, in}, Init::fan_in, in), compute) {
-  if (bias == Bias::yes) bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, in), compute);
+Linear::Linear(const weights::Scope& w, at::IntArrayRef shape, Bias bias, at::ScalarType compute)
+    : weight_(w.tensor("weight", shape, Init::fan_in, shape[1]).flatten(1), compute) {
+  if (bias == Bias::yes) bias_ = Weight(w.tensor("bias", {shape[0]}, Init::fan_in, shape[1]), compute);
 }
 
 Linear::Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias)
-    : Linear(w, in, out, bias, w.compute().linear) {}
+    : Linear(w, {out, in}, bias, w.compute().linear) {}
 
 Linear Linear::fp32(const weights::Scope& w, int64_t in, int64_t out, Bias bias) {
-  return Linear(w, in, out, bias, at::kFloat);
+  return Linear(w, {out, in}, bias, at::kFloat);
+}
+
+Linear Linear::pointwise(const weights::Scope& w, int64_t in, int64_t out, Bias bias) {
+  return Linear(w, {out, in, 1, 1}, bias, w.compute().linear);
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {

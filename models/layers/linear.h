@@ -30,11 +30,14 @@ class Linear {
   /// As above, but in float32 whatever compute() says (time embeddings, modulation, heads).
   static Linear fp32(const weights::Scope& w, int64_t in, int64_t out, Bias bias = Bias::yes);
 
+  /// A 1×1 convolution over channels that lie last, "weight" [out, in, 1, 1].
+  static Linear pointwise(const weights::Scope& w, int64_t in, int64_t out, Bias bias = Bias::yes);
+
   /// x [..., in], any float; return [..., out] in the layer's compute type
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
-  Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias, at::ScalarType compute);
+  Linear(const weights::Scope& w, at::IntArrayRef shape, Bias bias, at::ScalarType compute);
   Weight weight_, bias_;
 };
 
