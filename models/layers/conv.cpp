@@ -1,17 +1,22 @@
 #include "models/layers/conv.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
+
+#include "ops/packed_conv.h"
 
 namespace keyflow::layers {
 
 using weights::Init;
 
 Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options, at::ScalarType compute)
-    : options_(options) {
+    : type_(compute), options_(options) {
   const int64_t k = options.kernel, fan_in = in * k * k;
   weight_ = Weight(w.tensor("weight", {out, in, k, k}, Init::fan_in, fan_in), compute);
   if (options.bias == Bias::yes) bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, fan_in), compute);
+  if (weight_.ready()) packed_ = ops::pack_conv2d(weight_.get(), {options.stride, options.padding});
+  if (packed_.defined()) weight_ = {};
 }
 
 Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options)
@@ -22,8 +27,11 @@ Conv2d Conv2d::fp32(const weights::Scope& w, int64_t in, int64_t out, const Conv
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  return at::conv2d(x.to(weight_.compute()), weight_.get(), bias_.defined() ? bias_.get() : at::Tensor(),
-                    options_.stride, options_.padding);
+  const at::Tensor input = x.to(type_), bias = bias_.defined() ? bias_.get() : at::Tensor();
+  if (!packed_.defined()) return at::conv2d(input, weight_.get(), bias, options_.stride, options_.padding);
+  const bool gradient = at::GradMode::is_enabled() && input.requires_grad();
+  return (gradient ? ops::packed_conv2d_plain : ops::packed_conv2d)(input, packed_, bias,
+                                                                    {options_.stride, options_.padding});
 }
 
 Conv3d::Conv3d(const weights::Scope& w, int64_t in, int64_t out, const Conv3dOptions& options) : options_(options) {

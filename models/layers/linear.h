@@ -16,6 +16,10 @@ class Weight {
   Weight(at::Tensor stored, at::ScalarType compute);
   at::Tensor get() const { return stored_.scalar_type() == compute_ ? stored_ : stored_.to(compute_); }
   bool defined() const { return stored_.defined(); }
+  /// True for a frozen weight that get() gives without converting.
+  bool ready() const {
+    return stored_.defined() && !stored_.is_meta() && !stored_.requires_grad() && stored_.scalar_type() == compute_;
+  }
   at::ScalarType compute() const { return compute_; }
 
  private:
