@@ -13,6 +13,15 @@ using layers::Bias;
 using layers::Linear;
 using weights::Scope;
 
+namespace {
+
+/// The source's angles are float32.
+ops::SinusoidOptions waves_of(const UNetConfig& config) {
+  return {config.flip_sin_to_cos, static_cast<double>(config.freq_shift), at::kFloat};
+}
+
+}  // namespace
+
 Conditions::Conditions(const Scope& w, const UNetConfig& config)
     : config_(config),
       linear_1(
@@ -38,15 +47,14 @@ at::Tensor Conditions::added_vector(int64_t batch, const AddedConditions& added)
   require(found == expected, ErrorKind::shape, "added conditions: expected ", expected, " values, found ", found, ": ",
           added.pooled.size(1), " of pooled text and ", added.time_ids.size(1), " time ids of ", waves,
           "; hint: SDXL takes 6 time ids, its refiner 5");
-  const ops::SinusoidOptions order{config_.flip_sin_to_cos, static_cast<double>(config_.freq_shift)};
-  const at::Tensor ids = ops::timestep_embedding(added.time_ids.flatten(), waves, order).view({batch, -1});
+  const at::Tensor ids = ops::timestep_embedding(added.time_ids.flatten(), waves, waves_of(config_)).view({batch, -1});
   return at::cat({added.pooled.to(at::kFloat), ids}, 1);  // [B, expected]
 }
 
 at::Tensor Conditions::operator()(const at::Tensor& timestep, const AddedConditions& added) const {
   const auto [B] = dims<1>(timestep, "timestep");
-  const ops::SinusoidOptions order{config_.flip_sin_to_cos, static_cast<double>(config_.freq_shift)};
-  at::Tensor waves = ops::timestep_embedding(timestep, config_.block_out_channels.front(), order);  // [B, C]
+  at::Tensor waves =
+      ops::timestep_embedding(timestep, config_.block_out_channels.front(), waves_of(config_));  // [B, C]
   require(cond_proj.has_value() || !added.guidance.defined(), ErrorKind::shape,
           "guidance: expected none, for this U-Net was not told it in training; hint: leave it to the sampler");
   if (cond_proj) {
@@ -54,8 +62,8 @@ at::Tensor Conditions::operator()(const at::Tensor& timestep, const AddedConditi
     require_shape(added.guidance, {B}, "guidance");
     // source diffusers src/diffusers/pipelines/latent_consistency_models/pipeline_latent_consistency_text2img.py
     //        @58eb52c get_guidance_scale_embedding
-    const at::Tensor scale = ops::timestep_embedding((added.guidance - 1) * 1000, config_.time_cond_proj_dim,
-                                                     {.cosine_first = false, .shift = 1});
+    const at::Tensor scale =
+        ops::timestep_embedding((added.guidance - 1) * 1000, config_.time_cond_proj_dim, {false, 1, at::kFloat});
     waves = waves + (*cond_proj)(scale);
   }
   at::Tensor time = linear_2(at::silu(linear_1(waves)));  // [B, time_embed_dim]

@@ -56,7 +56,10 @@ at::Tensor UNet::run(const at::Tensor& latents, const at::Tensor& timestep, cons
   Encoder::Result encoded = encoder_(latents.to(at::kFloat), given);
   if (control) {
     add_control(encoded, *control);
-    if (probe) probe("control residuals", encoded.middle);
+    if (probe) {
+      for (const auto& skip : encoded.skips) probe("control residuals", skip);
+      probe("control residuals", encoded.middle);
+    }
   }
   const at::Tensor x = decoder_(std::move(encoded.middle), std::move(encoded.skips), given);  // [B, C, H, W]
   const at::Tensor y = conv_out(conv_norm_out(x, ops::AfterNorm::silu)).contiguous();         // [B, out, H, W]

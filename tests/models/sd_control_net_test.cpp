@@ -96,6 +96,18 @@ TEST(SdControlNet, RefusesPicturesAndHintsOfOtherShapes) {
   EXPECT_EQ(run(at::cat({both.in.latents, both.in.latents}, 1), hint), ErrorKind::shape);
 }
 
+TEST(SdControlNet, ResidualsThatAreNotFiniteAreNamed) {
+  const c10::InferenceMode guard;
+  const Both both;
+  ControlResiduals residuals = both.residuals();
+  const auto first = [&] {
+    return both.unet.first_non_finite(both.in.latents, both.in.timestep, both.in.context, {}, &residuals);
+  };
+  EXPECT_EQ(first(), "");
+  residuals.down[0] = residuals.down[0] / 0;
+  EXPECT_EQ(first(), "control residuals");
+}
+
 TEST(SdControlNet, ResidualsOfAnotherModelAreRefused) {
   const c10::InferenceMode guard;
   const Both both;
