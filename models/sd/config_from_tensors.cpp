@@ -9,7 +9,7 @@ namespace keyflow::sd {
 namespace {
 
 // Sizes that leave no trace in shapes; every published U-Net of this family has these.
-constexpr int64_t kHeadSize = 64, kAddedWaves = 256, kHeadsOfSd1 = 8, kContextOfSd2 = 1024;
+constexpr int64_t kHeadSize = 64, kAddedWaves = 256, kHeadsOfSd1 = 8, kContextOfSd2 = 1024, kContextOfSdxl = 2048;
 
 std::string block(const std::string& blocks, int64_t index) { return blocks + "." + std::to_string(index); }
 
@@ -51,6 +51,8 @@ UNetConfig encoder_from_tensors(const std::vector<weights::TensorInfo>& tensors,
     config.use_linear_projection = rank_of(tensors, rename(transformer + ".proj_in.weight").name) == 2;
   }
   if (shapes.has("add_embedding.linear_1.weight")) {
+    // A small ControlNet for SDXL is given its text, and looks at the pooled one only.
+    if (transformer.empty()) config.cross_attention_dim = kContextOfSdxl;
     config.addition_time_embed_dim = kAddedWaves;
     config.projection_class_embeddings_input_dim = shapes.get("add_embedding.linear_1.weight", 2)[1];
   }

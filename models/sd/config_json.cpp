@@ -105,7 +105,9 @@ UNetConfig EncoderFields::settle(const std::string& where) const {
   config.middle = middle_.empty()           ? MiddleBlock::none
                   : middle_ == kPlainMiddle ? MiddleBlock::plain
                                             : MiddleBlock::attention;
-  config.mid_transformer_layers = depth_.back();
+  // Small ControlNets say 0 for levels without attention.
+  const bool read = config.middle == MiddleBlock::attention;
+  config.mid_transformer_layers = read ? depth_.back() : std::max<int64_t>(1, depth_.back());
   if (!added_conditions_) config.addition_time_embed_dim = config.projection_class_embeddings_input_dim = 0;
   require(!added_conditions_ || config.addition_time_embed_dim > 0, ErrorKind::config, where,
           ": addition_embed_type text_time: expected addition_time_embed_dim beside it, found none");

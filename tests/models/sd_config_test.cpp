@@ -79,6 +79,22 @@ TEST(SdConfig, OneNumberStandsForEveryLevel) {
   EXPECT_EQ(config.mid_transformer_layers, 3);
 }
 
+TEST(SdConfig, SmallControlNetsHaveNoAttentionAtAll) {
+  const json small = changed(sd::to_json(tiny_control()), {{"down_block_types", {"DownBlock2D", "DownBlock2D"}},
+                                                           {"transformer_layers_per_block", {0, 0}},
+                                                           {"mid_block_type", "UNetMidBlock2D"}});
+  const auto config = sd::control_net_config_from_json(small, "a");
+  EXPECT_EQ(config.encoder.transformer_layers, (std::vector<int64_t>{0, 0}));
+  const auto plan = weights::record([&](const weights::Scope& w) { sd::ControlNet(w, config); });
+  auto tensors = plan.as_file(weights::same_name);
+  const auto shown = sd::control_net_config_from_tensors(tensors);
+  EXPECT_EQ(shown.encoder.middle, sd::MiddleBlock::plain);
+  EXPECT_EQ(shown.encoder.transformer_layers, config.encoder.transformer_layers);
+  EXPECT_EQ(shown.encoder.cross_attention_dim, 768);
+  tensors.push_back({"add_embedding.linear_1.weight", at::kFloat, {64, 2816}});
+  EXPECT_EQ(sd::control_net_config_from_tensors(tensors).encoder.cross_attention_dim, 2048);
+}
+
 TEST(SdConfig, ListsEveryProblemAtOnce) {
   const std::string text =
       refusal({{"layer_per_block", 2}, {"norm_eps", "small"}, {"act_fn", "gelu"}, {"class_embed_type", "projection"}});
