@@ -53,8 +53,8 @@ at::Tensor initial_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef sha
   return draws(seeds, shape)->at_index(0);
 }
 
-StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape) {
-  return [made = draws(seeds, shape)](int64_t step) { return made->at_index(step + 1); };
+StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape, int64_t draws_before) {
+  return [made = draws(seeds, shape), draws_before](int64_t step) { return made->at_index(draws_before + step + 1); };
 }
 
 }  // namespace keyflow::schedulers

@@ -1,7 +1,7 @@
 #include "pipeline/decode_phase.h"
 
 #include "pipeline/finite.h"
-#include "pipeline/model_files.h"
+#include "pipeline/model.h"
 
 namespace keyflow::pipeline {
 
@@ -9,12 +9,12 @@ void decode_segments(const RenderPlan& plan, const Compute& compute, size_t firs
                      const std::vector<at::Tensor>& latents, const std::vector<std::vector<ColourTarget>>& colours,
                      FrameWriter& writer, PhaseClock& clock) {
   clock.start(Phase::load, 1);
-  const wan::Vae vae = load_vae(*plan.model, compute);
+  const std::unique_ptr<Codec> codec = plan.model->load_codec(compute);
   clock.start(Phase::decode, plan.settings.frames, plan.segments[first].start);
   for (size_t k = first; k < last; ++k) {
     writer.begin_segment(k, colours[k]);
     int64_t done = plan.segments[k].start;
-    vae.decode(
+    codec->decode(
         latents[k],
         [&](const at::Tensor& video) {
           require_finite(video, "decode");
@@ -23,7 +23,7 @@ void decode_segments(const RenderPlan& plan, const Compute& compute, size_t firs
           clock.advance(done);
           clock.throw_if_stopped();
         },
-        wan::Tiling{.tile = plan.tile});
+        plan.tile);
   }
 }
 

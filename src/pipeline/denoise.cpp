@@ -1,69 +1,82 @@
 #include "pipeline/denoise.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/full.h>
 
 #include "pipeline/finite.h"
-#include "schedulers/flow_schedule.h"
 #include "schedulers/guidance.h"
-#include "schedulers/prediction.h"
 
 namespace keyflow::pipeline {
 namespace {
 
-using schedulers::FlowKind;
+using schedulers::Schedule;
 
-FlowKind flow_kind(const RenderSettings& settings) {
-  const FlowKind official = schedulers::find_sampler(settings.sampler).flow_kind;
-  if (settings.conventions == "official") return official;
-  if (official == FlowKind::wan_unipc) return FlowKind::diffusers_unipc;
-  return official == FlowKind::wan_dpm ? FlowKind::diffusers_dpm : official;
-}
+/// One run: what the sampler asks at each step.
+class Guided {
+ public:
+  Guided(Denoiser& denoiser, const Conditioning& conditioning, const RunSchedule& run, const RenderSettings& settings,
+         FailedStep& failed)
+      : denoiser_(denoiser), conditioning_(conditioning), run_(run), settings_(settings), failed_(failed) {}
+
+  /// The clean sample behind x.
+  at::Tensor operator()(const at::Tensor& x, int64_t step) const {
+    const Schedule& schedule = run_.schedule;
+    const at::Tensor seen = keep(x, step);
+    const StepPlace place{schedule.timesteps[static_cast<size_t>(step)], step, schedule.steps()};
+    at::Tensor input = seen * schedulers::input_scale(schedule, step);
+    if (conditioning_.channels.defined()) input = at::cat({input, conditioning_.channels}, 1);
+    at::Tensor output = predict(input, place, Pass::prompt);  // [1, Z, T, h, w]
+    if (conditioning_.negative.tokens.defined()) {
+      output = schedulers::guided(output, predict(input, place, Pass::negative), settings_.guidance_scale);
+    }
+    at::Tensor denoised = schedulers::to_denoised(run_.prediction, output, seen, schedule, step);
+    if (!conditioning_.kept) return denoised;
+    const KeptLatents& kept = *conditioning_.kept;
+    return kept.latents + kept.mask * (denoised - kept.latents);
+  }
+
+ private:
+  /// Outside the mask, the given latents with the noise of this step.
+  at::Tensor keep(const at::Tensor& x, int64_t step) const {
+    if (!conditioning_.kept) return x;
+    const KeptLatents& kept = *conditioning_.kept;
+    const at::Tensor given = schedulers::add_noise(kept.latents, kept.noise, run_.schedule, step);
+    return given + kept.mask * (x - given);
+  }
+
+  at::Tensor predict(const at::Tensor& input, const StepPlace& place, Pass pass) const {
+    at::Tensor output = denoiser_(input, place, pass);
+    if (!all_finite(output)) {
+      failed_ = {place.index, denoiser_.first_non_finite(input, place, pass)};
+      throw NotFinite("denoise");
+    }
+    return output;
+  }
+
+  Denoiser& denoiser_;
+  const Conditioning& conditioning_;
+  const RunSchedule& run_;
+  const RenderSettings& settings_;
+  FailedStep& failed_;
+};
 
 }  // namespace
-
-schedulers::Schedule schedule_of(const RenderSettings& settings) {
-  schedulers::FlowScheduleOptions options;
-  options.steps = settings.steps;
-  options.shift = settings.shift;
-  return schedulers::flow_schedule(flow_kind(settings), options);
-}
 
 bool is_guided(const RenderSettings& settings) {
   return settings.conventions == "diffusers" ? settings.guidance_scale > 1 : settings.guidance_scale != 1;
 }
 
-at::Tensor denoise(const wan::Transformer& transformer, const Conditioning& conditioning, const at::Tensor& noise,
-                   const RenderSettings& settings, const schedulers::SamplerOptions& options, FailedStep& failed) {
-  const schedulers::Schedule schedule = schedule_of(settings);
-  wan::Context prompt;
-  std::optional<wan::Context> negative;
+at::Tensor denoise(Denoiser& denoiser, const Conditioning& conditioning, const RunSchedule& run,
+                   const at::Tensor& start, const RenderSettings& settings, const schedulers::SamplerOptions& options,
+                   FailedStep& failed) {
   try {
-    prompt = transformer.prepare(conditioning.text, conditioning.pictures);
-    if (conditioning.negative.defined()) negative = transformer.with_text(prompt, conditioning.negative);
+    denoiser.prepare(conditioning);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::numeric) throw;
     failed = {0, "text and picture embedding"};
     throw NotFinite("denoise");
   }
-
-  const auto velocity = [&](const at::Tensor& input, const at::Tensor& time, const wan::Context& context,
-                            int64_t step) {
-    at::Tensor v = transformer(input, time, context);
-    if (!all_finite(v)) {
-      failed = {step, transformer.first_non_finite(input, time, context)};
-      throw NotFinite("denoise");
-    }
-    return v;
-  };
-  const auto denoiser = [&](const at::Tensor& x, int64_t step) {
-    const at::Tensor time = at::full({1}, schedule.timesteps[static_cast<size_t>(step)], at::kFloat);
-    const at::Tensor input = conditioning.keyframes.defined() ? at::cat({x, conditioning.keyframes}, 1) : x;
-    at::Tensor v = velocity(input, time, prompt, step);  // [1, Z, T, H, W]
-    if (negative) v = schedulers::guided(v, velocity(input, time, *negative, step), settings.guidance_scale);
-    return schedulers::to_denoised(schedulers::Prediction::flow, v, x, schedule, step);
-  };
-  return schedulers::find_sampler(settings.sampler).run(denoiser, noise, schedule, options);
+  return schedulers::find_sampler(settings.sampler)
+      .run(Guided(denoiser, conditioning, run, settings, failed), start, run.schedule, options);
 }
 
 }  // namespace keyflow::pipeline

@@ -1,27 +1,33 @@
 #include "pipeline/denoise_phase.h"
 
-#include "models/wan/keyframe_mask.h"
-#include "models/wan/transformer_load.h"
+#include "pipeline/model.h"
 #include "pipeline/precision.h"
 
 namespace keyflow::pipeline {
 namespace {
 
+/// Of one sample, without its batch dimension.
 std::vector<int64_t> noise_shape(const RenderPlan& plan, const Segment& segment) {
-  const auto& vae = plan.model->vae_config;
-  const int64_t stride = vae.spatial_stride();
-  return {vae.z_dim, wan::latent_frame(segment.frames - 1) + 1, plan.settings.height / stride,
-          plan.settings.width / stride};
+  const ModelFacts& facts = plan.model->facts();
+  return {facts.latent_channels, facts.latent_frames(segment.frames), plan.settings.height / facts.stride,
+          plan.settings.width / facts.stride};
+}
+
+/// What a run starts from: noise, or given latents under as much of it as the first sigma wants.
+at::Tensor start_of(const Conditioning& conditioning, const schedulers::Schedule& schedule, const at::Tensor& noise) {
+  if (!conditioning.initial.defined()) return noise * schedule.start_spread;
+  return schedulers::add_noise(conditioning.initial, noise, schedule, 0);
 }
 
 /// What happens after each step, in the order of importance: the state is kept, then others are told.
 class StepKeeper {
  public:
-  StepKeeper(const RenderPlan& plan, size_t segment, const std::vector<at::Tensor>& finished,
+  StepKeeper(const RenderPlan& plan, size_t segment, int64_t steps, const std::vector<at::Tensor>& finished,
              const std::optional<LatentColours>& colours, const OutputOptions& output, const std::string& metadata,
              PhaseClock& clock)
       : plan_(plan),
         segment_(segment),
+        steps_(steps),
         finished_(finished),
         colours_(colours),
         output_(output),
@@ -34,16 +40,15 @@ class StepKeeper {
   void operator()(const schedulers::SamplerState& state, const at::Tensor& denoised) {
     require_finite(state.latents, "denoise");
     last_ = state;
-    const int64_t steps = plan_.settings.steps;
-    clock_.advance(static_cast<int64_t>(segment_) * steps + state.step);
+    clock_.advance(static_cast<int64_t>(segment_) * steps_ + state.step);
     if (colours_ && output_.preview_every > 0 && state.step % output_.preview_every == 0) {
       clock_.observer().preview(state.step, preview_picture(denoised, *colours_));
     }
-    const bool stopped = clock_.observer().wants_stop() && state.step < steps;
+    const bool stopped = clock_.observer().wants_stop() && state.step < steps_;
     const bool due = output_.checkpoint_every > 0 && state.step % output_.checkpoint_every == 0;
     if (stopped || due) save_run(output_.state, {metadata_, finished_, state});
     if (stopped) {
-      fail(ErrorKind::interrupted, "stopped after step ", state.step, " of ", steps, "; the state is saved in ",
+      fail(ErrorKind::interrupted, "stopped after step ", state.step, " of ", steps_, "; the state is saved in ",
            printable(output_.state.string(), 400), "; hint: --resume");
     }
   }
@@ -51,6 +56,7 @@ class StepKeeper {
  private:
   const RenderPlan& plan_;
   size_t segment_;
+  int64_t steps_;
   const std::vector<at::Tensor>& finished_;
   const std::optional<LatentColours>& colours_;
   const OutputOptions& output_;
@@ -65,43 +71,46 @@ void denoise_segments(const RenderPlan& plan, size_t first, size_t last, const s
                       std::vector<at::Tensor>& latents, std::optional<schedulers::SamplerState> resume,
                       const std::optional<LatentColours>& colours, const OutputOptions& output,
                       const std::string& metadata, PhaseClock& clock) {
-  const ModelFiles& model = *plan.model;
-  const int64_t steps = plan.settings.steps, total = steps * static_cast<int64_t>(plan.segments.size());
-  // The transformer outlives its segment, so that it is built once; another precision replaces it.
-  std::optional<wan::Transformer> transformer;
+  const Model& model = *plan.model;
+  const Network& network = model.network(models::Part::denoiser);
+  const RunSchedule schedule = model.schedule(plan.settings);
+  const int64_t steps = schedule.schedule.steps(), total = steps * static_cast<int64_t>(plan.segments.size());
+  // The denoiser outlives its segment, so that it is built once; another precision replaces it.
+  std::unique_ptr<Denoiser> denoiser;
   std::optional<Compute> built;
-  for (size_t k = first; k < last; ++k) {
-    const std::vector<uint64_t> seeds{plan.settings.seed + k};
-    const std::vector<int64_t> shape = noise_shape(plan, plan.segments[k]);
-    StepKeeper keeper(plan, k, latents, colours, output, metadata, clock);
+  clock.start(Phase::denoise, total, static_cast<int64_t>(first) * steps);
+  for (size_t k = std::max(first, latents.size()); k < last; ++k) {
+    const Conditioning& given = conditioning[k - first];
+    const schedulers::StepNoise draw =
+        schedulers::seeded_noise({plan.settings.seed + k}, noise_shape(plan, plan.segments[k]), given.draws);
+    StepKeeper keeper(plan, k, steps, latents, colours, output, metadata, clock);
     keeper.start_from(std::exchange(resume, std::nullopt));
     FailedStep failed;
     std::string place;
     const auto run = [&](const Compute& compute) {
       if (!built || to_text(*built) != to_text(compute)) {
         clock.start(Phase::load, 1);
-        transformer.reset();
-        transformer.emplace(wan::load_transformer(model.transformer.file, model.transformer_config, compute));
+        denoiser.reset();
+        denoiser = model.load_denoiser(compute);
         built = compute;
         clock.start(Phase::denoise, total, static_cast<int64_t>(k) * steps);
       }
-      schedulers::SamplerOptions options;
-      options.noise = schedulers::seeded_noise(seeds, shape);
+      schedulers::SamplerOptions options = schedule.options;
+      options.noise = draw;
       options.on_step = [&](const auto& state, const at::Tensor& denoised) { keeper(state, denoised); };
       options.resume = keeper.last();
       try {
-        return denoise(*transformer, conditioning[k - first], schedulers::initial_noise(seeds, shape), plan.settings,
-                       options, failed);
+        return denoise(*denoiser, given, schedule, start_of(given, schedule.schedule, draw(-1)), plan.settings, options,
+                       failed);
       } catch (const NotFinite&) {
         place = c10::str("step ", failed.step + 1, " of ", steps, failed.module.empty() ? "" : ", " + failed.module);
         throw;
       }
     };
-    latents.push_back(
-        with_fallback(built.value_or(plan.compute), model.transformer, "denoise", clock.observer(), place, run));
+    latents.push_back(with_fallback(built.value_or(plan.compute), network, "denoise", clock.observer(), place, run));
   }
-  transformer.reset();
-  release_pages(model.transformer);
+  denoiser.reset();
+  release_pages(network);
 }
 
 }  // namespace keyflow::pipeline

@@ -34,22 +34,22 @@ GivenFrames given_frames(const RenderPlan& plan, const Segment& segment, const a
   return frames;
 }
 
-at::Tensor tokens_of(const clip::VisionTower& encoder, const RenderPlan& plan,
+at::Tensor tokens_of(const PictureEncoder& encoder, const RenderPlan& plan,
                      const std::map<int64_t, at::Tensor>& pictures) {
-  const auto& config = plan.model->image_config;
+  const PictureSlots& slots = plan.model->facts().pictures;
   std::vector<int64_t> frames;
   std::vector<at::Tensor> list, tokens;
   for (const auto& [frame, rgb] : pictures) {
     frames.push_back(frame);
     list.push_back(rgb);
   }
-  for (const int64_t index : slots_of(frames, plan.model->variant.picture_slots)) {
+  for (const int64_t index : slots_of(frames, slots.count)) {
     if (index < 0) {
-      tokens.push_back(at::zeros({1, config.tokens(), config.hidden_size}, at::kFloat));
+      tokens.push_back(at::zeros({1, slots.tokens, slots.channels}, at::kFloat));
       continue;
     }
     const at::Tensor& rgb = list[static_cast<size_t>(index)];
-    tokens.push_back(encoder(vision_input(rgb, first_picture(plan), config.image_size, plan.settings)));
+    tokens.push_back(encoder(vision_input(rgb, first_picture(plan), slots.edge, plan.settings)));
     require_finite(tokens.back(), "image");
   }
   return at::cat(tokens, 1).to(at::kFloat);  // [1, K, E]
@@ -66,48 +66,50 @@ std::vector<ColourTarget> colour_targets(const RenderPlan& plan, const Segment& 
 
 std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t first, size_t last,
                                                const at::Tensor& continued, PhaseClock& clock) {
-  const ModelFiles& model = *plan.model;
+  const Model& model = *plan.model;
+  const ModelFacts& facts = model.facts();
   std::vector<PictureConditions> conditions(last - first);
-  if (!model.variant.takes_keyframes) return conditions;
+  if (!facts.takes_keyframes) return conditions;
   const auto segment = [&](size_t i) -> const Segment& { return plan.segments[first + i]; };
   const auto has_pictures = [&](size_t i) { return !segment(i).keyframes.empty() || segment(i).continues; };
   const int64_t frames = plan.settings.frames;
 
-  if (model.variant.picture_slots > 0) {
+  if (facts.pictures.count > 0) {
     bool needed = false;
     for (size_t i = 0; i < conditions.size(); ++i) needed |= has_pictures(i);
     const auto run = [&](const Compute& compute) {
       clock.start(Phase::load, 1);
-      const clip::VisionTower encoder = load_image_encoder(model, compute);
+      const PictureEncoder encoder = model.load_picture_encoder(compute);
       clock.start(Phase::image, frames, segment(0).start);
       for (size_t i = 0; i < conditions.size(); ++i) {
         conditions[i].tokens = tokens_of(encoder, plan, pictures_of(plan, segment(i), continued));
       }
     };
     if (needed) {
-      with_fallback(plan.compute, model.image_encoder, "image", clock.observer(), "picture encoder", run);
-      release_pages(model.image_encoder);
+      const Network& network = model.network(models::Part::image_encoder);
+      with_fallback(plan.compute, network, "image", clock.observer(), "picture encoder", run);
+      release_pages(network);
     } else {
-      const int64_t tokens = model.variant.picture_slots * model.image_config.tokens();
-      for (auto& condition : conditions)
-        condition.tokens = at::zeros({1, tokens, model.image_config.hidden_size}, at::kFloat);
+      const int64_t tokens = facts.pictures.count * facts.pictures.tokens;
+      for (auto& condition : conditions) condition.tokens = at::zeros({1, tokens, facts.pictures.channels}, at::kFloat);
     }
   }
   clock.throw_if_stopped();
-  with_fallback(plan.compute, model.vae, "image", clock.observer(), "VAE encoder", [&](const Compute& compute) {
+  const Network& vae = model.network(models::Part::vae);
+  with_fallback(plan.compute, vae, "image", clock.observer(), "VAE encoder", [&](const Compute& compute) {
     clock.start(Phase::load, 1);
-    const wan::Vae vae = load_vae(model, compute);
+    const std::unique_ptr<Codec> codec = model.load_codec(compute);
     clock.start(Phase::image, frames, segment(0).start);
     for (size_t i = 0; i < conditions.size(); ++i) {
       const auto progress = [&](int64_t done) {
         clock.advance(segment(i).start + done);
         clock.throw_if_stopped();
       };
-      conditions[i].keyframes = condition_latents(vae, given_frames(plan, segment(i), continued), segment(i).frames,
-                                                  plan.settings, wan::Tiling{.tile = plan.tile}, progress);
+      conditions[i].keyframes = condition_latents(*codec, facts, given_frames(plan, segment(i), continued),
+                                                  segment(i).frames, plan.settings, plan.tile, progress);
     }
   });
-  release_pages(model.vae);
+  release_pages(vae);
   return conditions;
 }
 

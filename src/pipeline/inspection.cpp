@@ -6,12 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/wan/transformer_load.h"
 #include "pipeline/frame_size.h"
-#include "pipeline/memory_estimate.h"
-#include "pipeline/model_files.h"
+#include "pipeline/model.h"
 #include "pipeline/model_parts.h"
-#include "pipeline/presets.h"
 
 namespace keyflow::pipeline {
 
@@ -39,9 +36,9 @@ bool are_latents(const std::vector<weights::TensorInfo>& tensors) {
 InspectedFile inspect_part(const PartFile& found) {
   InspectedFile part;
   part.file = found.file;
-  part.type = models::type_of(part.file->tensors());
+  part.type = found.type;
   if (part.type != nullptr) {
-    const models::Description network = part.type->describe(*part.file, found.config);
+    const models::Description network = part.type->describe(*part.file, found.index, found.config);
     compare(part, network);
     part.family = part.type->family;
     part.variant = network.variant;
@@ -52,48 +49,39 @@ InspectedFile inspect_part(const PartFile& found) {
   return part;
 }
 
-/// What a render at the model's own size takes; nothing when a part does not fit.
-std::optional<MemoryEstimate> estimate(RenderSettings settings) {
-  const auto model = open_model(settings, Need::render);
-  const Habits habits = apply_presets(settings, model->variant, model->transformer_config, model->parts.preset,
-                                      model->parts.scheduler_config);
+/// What a render at the model's own size takes.
+MemoryEstimate estimate(Model& model, RenderSettings settings) {
+  const Habits habits = model.apply_presets(settings);
+  const ModelFacts& facts = model.facts();
   if (settings.width <= 0) {
     constexpr FrameSize kUsualAspect{832, 480};
-    const FrameSize size = official_frame_size(kUsualAspect, habits.area, model->vae_config.spatial_stride(),
-                                               model->transformer_config.patch_size[1]);
+    const FrameSize size = official_frame_size(kUsualAspect, habits.area, facts.stride, facts.multiple / facts.stride);
     settings.width = size.width;
     settings.height = size.height;
   }
-  return estimate_memory(*model, settings, Compute{}, std::min(settings.frames, habits.frames), 0);
+  return model.estimate_memory(settings, Compute{}, std::min(settings.frames, habits.frames), 0);
 }
 
-Inspection inspect_folder(const std::filesystem::path& path) {
+Inspection inspect_model(const std::filesystem::path& path) {
   RenderSettings settings;
   settings.model = path.string();
   const ModelParts model = find_parts(settings, Need::render);
   Inspection result;
   result.layout = model.layout;
-  bool fits = true, wants_pictures = false;
+  bool fits = true;
   for (const auto& [place, found] : model.parts) {
     result.parts.push_back(inspect_part(found));
     const InspectedFile& part = result.parts.back();
     fits = fits && part.fits();
-    if (place == Part::transformer || result.family.empty()) {
+    if (place == Part::denoiser || result.family.empty()) {
       result.family = part.family;
       result.variant = part.variant;
     }
-    if (place == Part::transformer) {
-      wants_pictures = wan::transformer_config_from_tensors(part.file->tensors()).image_dim > 0;
-    }
   }
   // A folder with one network is that network's, not a model that lacks the others.
-  if (model.parts.size() == 1 && model.tokenizer.empty()) return result;
-  for (const Part place : {Part::transformer, Part::text_encoder, Part::vae, Part::image_encoder}) {
-    const bool wanted = place != Part::image_encoder || wants_pictures;
-    if (wanted && model.parts.count(place) == 0) result.absent.emplace_back(name_of(place));
-  }
-  if (model.tokenizer.empty()) result.absent.emplace_back("tokenizer");
-  if (fits && result.absent.empty()) result.memory = estimate(settings);
+  if (model.parts.size() == 1 && model.tokenizers.empty()) return result;
+  for (const auto& part : absent_parts(model, Need::render)) result.absent.push_back(part.name);
+  if (fits && result.absent.empty()) result.memory = estimate(*open_model(settings, Need::render), settings);
   return result;
 }
 
@@ -113,10 +101,12 @@ uint64_t InspectedFile::bytes() const {
 
 Inspection inspect(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return inspect_folder(path);
+  if (std::filesystem::is_directory(path, ignored)) return inspect_model(path);
+  const std::vector<PartFile> networks = open_part(path);
+  if (networks.size() > 1) return inspect_model(path);
   Inspection result;
   result.layout = "file";
-  result.parts.push_back(inspect_part(open_part(path)));
+  result.parts.push_back(inspect_part(networks.front()));
   result.family = result.parts[0].family;
   result.variant = result.parts[0].variant;
   return result;

@@ -18,12 +18,12 @@ at::Tensor fit_keyframe(const at::Tensor& rgb, const at::Tensor& first, const Re
                                      settings.width);
 }
 
-at::Tensor condition_latents(const wan::Vae& vae, const GivenFrames& given, int64_t frames,
-                             const RenderSettings& settings, const wan::Tiling& tiling,
+at::Tensor condition_latents(const Codec& codec, const ModelFacts& facts, const GivenFrames& given, int64_t frames,
+                             const RenderSettings& settings, int64_t tile,
                              const std::function<void(int64_t)>& progress) {
-  const int64_t stride = vae.config().spatial_stride(), latent_frames = wan::latent_frame(frames - 1) + 1;
-  const int64_t height = settings.height / stride, width = settings.width / stride;
-  if (given.empty()) return at::zeros({1, 4 + vae.config().z_dim, latent_frames, height, width}, at::kFloat);
+  const int64_t latent_frames = facts.latent_frames(frames);
+  const int64_t height = settings.height / facts.stride, width = settings.width / facts.stride;
+  if (given.empty()) return at::zeros({1, 4 + facts.latent_channels, latent_frames, height, width}, at::kFloat);
   const auto source = [&](int64_t start, int64_t count) {
     at::Tensor video = at::zeros({1, 3, count, settings.height, settings.width}, at::kFloat);  // grey
     for (auto frame = given.lower_bound(start); frame != given.end() && frame->first < start + count; ++frame) {
@@ -32,7 +32,7 @@ at::Tensor condition_latents(const wan::Vae& vae, const GivenFrames& given, int6
     progress(start + count);
     return video;
   };
-  const at::Tensor latents = vae.encode(frames, source, tiling);  // [1, Z, T, H, W]
+  const at::Tensor latents = codec.encode(frames, source, tile);  // [1, Z, T, H, W]
   require_finite(latents, "image: the VAE's encoding of the keyframes");
   std::vector<int64_t> numbers;
   for (const auto& [frame, pixels] : given) numbers.push_back(frame);

@@ -4,7 +4,8 @@
 #include <functional>
 #include <map>
 
-#include "models/wan/vae.h"
+#include "pipeline/codec.h"
+#include "pipeline/model.h"
 #include "pipeline/render.h"
 
 namespace keyflow::pipeline {
@@ -25,12 +26,13 @@ at::Tensor fit_keyframe(const at::Tensor& rgb, const at::Tensor& first, const Re
 /// Mask and condition latents of a segment: the given frames in a grey video, encoded as a stream.
 ///
 /// frames    4n + 1
+/// tile      of the VAE in pixels, 0 for whole frames
 /// progress  called with the number of frames read so far; may throw to stop
 /// return  [1, 4 + Z, n + 1, H/8, W/8] float32, all zeros when nothing is given
 /// throws  NotFinite when the encoder's output is not
 /// source  Wan2.1 wan/image2video.py@9737cba, wan/first_last_frame2video.py; VideoX-Fun (nothing given)
-at::Tensor condition_latents(const wan::Vae& vae, const GivenFrames& given, int64_t frames,
-                             const RenderSettings& settings, const wan::Tiling& tiling,
+at::Tensor condition_latents(const Codec& codec, const ModelFacts& facts, const GivenFrames& given, int64_t frames,
+                             const RenderSettings& settings, int64_t tile,
                              const std::function<void(int64_t)>& progress);
 
 }  // namespace keyflow::pipeline

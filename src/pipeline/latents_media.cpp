@@ -13,6 +13,7 @@
 #include "pipeline/frame_size.h"
 #include "pipeline/latents_file.h"
 #include "pipeline/machine.h"
+#include "pipeline/model.h"
 #include "pipeline/precision.h"
 
 // `keyflow encode` and `keyflow decode`: the VAE alone.
@@ -63,13 +64,13 @@ RenderPlan vae_plan(const RenderSettings& settings) {
 
 /// Size, length and segments of what the latents will be decoded to.
 void measure(RenderPlan& plan, const LatentsFile& latents, const fs::path& path) {
-  const auto& vae = plan.model->vae_config;
+  const ModelFacts& facts = plan.model->facts();
   int64_t start = 0;
   for (const auto& segment : latents.segments) {
     const auto [B, Z, T, H, W] = dims<5>(segment, "latents");
-    require(Z == vae.z_dim, ErrorKind::config, printable(path.string(), 400), ": latents of ", Z,
-            " channels, but the VAE has ", vae.z_dim, "; hint: the VAE they were made for, by --vae");
-    const int64_t width = W * vae.spatial_stride(), height = H * vae.spatial_stride();
+    require(Z == facts.latent_channels, ErrorKind::config, printable(path.string(), 400), ": latents of ", Z,
+            " channels, but the VAE has ", facts.latent_channels, "; hint: the VAE they were made for, by --vae");
+    const int64_t width = W * facts.stride, height = H * facts.stride;
     require(plan.segments.empty() || (width == plan.settings.width && height == plan.settings.height),
             ErrorKind::weights, printable(path.string(), 400), ": segments of different size");
     plan.settings.width = width;
@@ -105,7 +106,7 @@ RenderResult encode_media(const RenderSettings& settings, const std::vector<fs::
   require_writable(output);
   RenderPlan plan = vae_plan(settings);
   const at::Tensor frames = read_frames(inputs);
-  check_size(plan.settings, frames, plan.model->vae_config.spatial_stride());
+  check_size(plan.settings, frames, plan.model->facts().stride);
   plan.settings.frames = frames.size(0);
   plan.segments = {{0, frames.size(0), {}, false}};
   fit_to_machine(plan);
@@ -120,15 +121,15 @@ RenderResult encode_media(const RenderSettings& settings, const std::vector<fs::
     clock.advance(start + count);
     return at::stack(chunk, 1).unsqueeze(0);  // [1, 3, T, H, W]
   };
-  const at::Tensor latents =
-      with_fallback(plan.compute, plan.model->vae, "encode", observer, "", [&](const Compute& compute) {
-        clock.start(Phase::load, 1);
-        const wan::Vae vae = load_vae(*plan.model, compute);
-        clock.start(Phase::image, frames.size(0));
-        at::Tensor encoded = vae.encode(frames.size(0), source, wan::Tiling{.tile = plan.tile});
-        require_finite(encoded, "encode");
-        return encoded;
-      });
+  const at::Tensor latents = with_fallback(plan.compute, plan.model->network(models::Part::vae), "encode", observer, "",
+                                           [&](const Compute& compute) {
+                                             clock.start(Phase::load, 1);
+                                             const std::unique_ptr<Codec> codec = plan.model->load_codec(compute);
+                                             clock.start(Phase::image, frames.size(0));
+                                             at::Tensor encoded = codec->encode(frames.size(0), source, plan.tile);
+                                             require_finite(encoded, "encode");
+                                             return encoded;
+                                           });
   clock.start(Phase::write, 1);
   save_latents(output, {{latents}, ""});
   clock.advance(1);
@@ -152,10 +153,11 @@ RenderResult decode_latents(const RenderSettings& settings, const fs::path& late
   PhaseClock clock(observer);
   std::optional<FrameWriter> writer;
   const std::vector<std::vector<ColourTarget>> no_colours(plan.segments.size());
-  with_fallback(plan.compute, plan.model->vae, "decode", observer, "", [&](const Compute& compute) {
-    writer.emplace(output.path, plan, stored.settings);
-    decode_segments(plan, compute, 0, plan.segments.size(), stored.segments, no_colours, *writer, clock);
-  });
+  with_fallback(plan.compute, plan.model->network(models::Part::vae), "decode", observer, "",
+                [&](const Compute& compute) {
+                  writer.emplace(output.path, plan, stored.settings);
+                  decode_segments(plan, compute, 0, plan.segments.size(), stored.segments, no_colours, *writer, clock);
+                });
   clock.start(Phase::write, 1);
   writer->finish();
   clock.advance(1);

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "pipeline/memory_estimate.h"
+#include "pipeline/model.h"
 
 namespace keyflow::pipeline {
 namespace {
@@ -37,14 +38,17 @@ void fit_to_machine(RenderPlan& plan) {
   int64_t longest = 0;
   for (const auto& segment : plan.segments) longest = std::max(longest, segment.frames);
   const uint64_t available = available_bytes();
+  const auto estimate = [&](int64_t tile) {
+    return plan.model->estimate_memory(settings, plan.compute, longest, tile);
+  };
   plan.tile = tile_from_text(settings.tiling);
   if (plan.tile < 0) {
-    plan.tile = choose_tile(*plan.model, settings, plan.compute, longest, available);
+    plan.tile = choose_tile(estimate, settings, available);
     if (plan.tile > 0)
       plan.notes.push_back(c10::str("the VAE works in tiles of ", plan.tile, " pixels to fit the memory"));
     set("tiling", settings.tiling, plan.tile == 0 ? "off" : std::to_string(plan.tile));
   }
-  plan.estimate = estimate_memory(*plan.model, settings, plan.compute, longest, plan.tile);
+  plan.estimate = estimate(plan.tile);
   require_memory(plan.estimate, settings, available);
 }
 

@@ -7,7 +7,7 @@
 #include "core/sha256.h"
 #include "media/settings.h"
 #include "pipeline/latents_file.h"
-#include "pipeline/model_files.h"
+#include "pipeline/model.h"
 #include "weights/hash.h"
 
 namespace keyflow::pipeline {
@@ -26,7 +26,8 @@ std::string recorded(const std::string& path) {
 json recorded_settings(const RenderSettings& settings) {
   RenderSettings named = settings;
   for (std::string* path :
-       {&named.model, &named.transformer, &named.text_encoder, &named.tokenizer, &named.vae, &named.image_encoder}) {
+       {&named.model, &named.transformer, &named.text_encoder, &named.text_encoder_2, &named.text_encoder_3,
+        &named.tokenizer, &named.vae, &named.tiny_vae, &named.image_encoder}) {
     *path = recorded(*path);
   }
   for (auto& keyframe : named.keyframes) {
@@ -73,15 +74,12 @@ fs::path look_for(const std::string& name, const fs::path& beside) {
 
 std::map<std::string, std::string> content_hashes(const RenderPlan& plan) {
   std::map<std::string, std::string> hashes;
-  const ModelFiles& model = *plan.model;
-  const auto add = [&](const char* name, const Network& network) {
-    if (network.present()) hashes[name] = weights::model_hash(*network.file);
-  };
-  add("transformer", model.transformer);
-  add("text_encoder", model.text_encoder);
-  add("vae", model.vae);
-  add("image_encoder", model.image_encoder);
-  hashes["tokenizer"] = tokenizer_hash(model.parts.tokenizer);
+  for (const auto& [part, network] : plan.model->networks()) {
+    hashes[std::string(name_of(part))] = weights::model_hash(*network.file());
+  }
+  for (const auto& [part, path] : plan.model->parts().tokenizers) {
+    hashes["tokenizer of the " + std::string(name_of(part))] = tokenizer_hash(path);
+  }
   for (const auto& keyframe : plan.settings.keyframes) {
     hashes["keyframe " + std::to_string(keyframe.frame)] = picture_hash(plan.pictures.at(keyframe.picture));
   }

@@ -5,6 +5,7 @@
 #include "core/data_folder.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "text/tokenizer.h"
 #include "weights/formats.h"
 
 namespace keyflow::pipeline {
@@ -42,37 +43,58 @@ fs::path config_beside(const fs::path& folder, const NetworkType& type) {
     return type.has_class(class_name->get<std::string>()) ? path : fs::path();
   }
   const auto classes = config.find("architectures");
-  if (classes == config.end() || !classes->is_array()) return type.part == Part::transformer ? path : fs::path();
+  if (classes == config.end() || !classes->is_array()) return type.part == Part::denoiser ? path : fs::path();
   for (const auto& name : *classes) {
     if (name.is_string() && type.has_class(name.get<std::string>())) return path;
   }
   return {};
 }
 
-/// open_part of a file that must hold this part's network.
-PartFile open_part_of(const fs::path& path, Part part) {
-  PartFile opened = open_part(path);
-  const auto& tensors = opened.file->tensors();
-  const NetworkType* found = models::type_of(tensors);
-  if (found != nullptr && found->part == part) return opened;
-  fail(ErrorKind::weights, quoted(opened.file->path()), ": expected a Wan ", name_of(part), ", found ",
-       found == nullptr ? "other tensors" : "a " + std::string(name_of(found->part)),
+bool is_text(Part part) {
+  return part == Part::text_encoder || part == Part::text_encoder_2 || part == Part::t5_encoder;
+}
+
+/// The place of a network that was found where `wanted` was looked for: which text encoder it is, its tensors say, but
+/// of two CLIPs only where it lies.
+bool can_be(const PartFile& found, Part wanted, Part& place) {
+  if (found.type == nullptr) return false;
+  place = found.type->part;
+  if (place == wanted) return true;
+  if (!is_text(wanted) || !is_text(place)) return false;
+  if (place == Part::text_encoder && wanted == Part::text_encoder_2) place = Part::text_encoder_2;
+  return true;
+}
+
+/// Opens what must hold this part's network, and puts it in its place unless that is taken.
+void add_part(ModelParts& model, const fs::path& path, Part wanted) {
+  const std::vector<PartFile> opened = open_part(path);
+  for (const auto& found : opened) {
+    Part place = wanted;
+    if (!can_be(found, wanted, place)) continue;
+    model.parts.emplace(place, found);
+    return;
+  }
+  const PartFile& first = opened.front();
+  const auto& tensors = first.file->tensors();
+  fail(ErrorKind::weights, quoted(first.file->path()), ": expected a ", name_of(wanted), ", found ",
+       first.type == nullptr ? "other tensors" : std::string(first.type->title),
        " (first: ", tensors.empty() ? "none" : printable(tensors.front().name), ")",
-       found == nullptr ? "" : "; hint: give it by " + std::string(option_of(found->part)));
+       first.type == nullptr ? "" : "; hint: give it by " + std::string(option_of(first.type->part)));
 }
 
-/// True for the class of a network that can be this part.
-bool is_class_of(Part part, std::string_view name) {
+/// True for the class of a network that keyflow builds.
+bool is_known_class(std::string_view name) {
   const auto& types = models::network_types();
-  return std::any_of(types.begin(), types.end(),
-                     [&](const auto& type) { return type.part == part && type.has_class(name); });
+  return std::any_of(types.begin(), types.end(), [&](const auto& type) { return type.has_class(name); });
 }
 
-const std::map<std::string, Part>& diffusers_parts() {
-  static const std::map<std::string, Part> list{{"transformer", Part::transformer},
-                                                {"text_encoder", Part::text_encoder},
-                                                {"vae", Part::vae},
-                                                {"image_encoder", Part::image_encoder}};
+/// The folders of a diffusers model. A text encoder's place is settled by its tensors.
+const std::vector<std::pair<std::string, Part>>& diffusers_parts() {
+  static const std::vector<std::pair<std::string, Part>> list{
+      {"transformer", Part::denoiser},       {"unet", Part::denoiser},
+      {"text_encoder", Part::text_encoder},  {"text_encoder_2", Part::text_encoder_2},
+      {"text_encoder_3", Part::t5_encoder},  {"vae", Part::vae},
+      {"image_encoder", Part::image_encoder}};
   return list;
 }
 
@@ -81,29 +103,51 @@ void check_model_index(const fs::path& path) {
   const json index = read_json(path);
   const std::string where = quoted(path);
   require(index.is_object(), ErrorKind::config, where, ": expected an object, found ", index.type_name());
-  const auto pipeline = index.find("_class_name");
-  if (pipeline != index.end() && pipeline->is_string()) {
-    const auto name = pipeline->get<std::string>();
-    require(name == "WanPipeline" || name == "WanImageToVideoPipeline", ErrorKind::unsupported, where,
-            ": _class_name: expected WanPipeline or WanImageToVideoPipeline, found ", printable(name));
-  }
-  const std::vector<std::string> others{"tokenizer", "scheduler", "image_processor", "transformer_2"};
+  // What keyflow leaves alone: it has tokenizers and schedulers of its own making, and no judgement of pictures.
+  const std::set<std::string> others{"tokenizer",       "tokenizer_2",       "tokenizer_3",    "scheduler",
+                                     "image_processor", "feature_extractor", "safety_checker", "transformer_2"};
   for (const auto& [name, value] : index.items()) {
     if (!value.is_array()) continue;
-    const auto known = diffusers_parts().find(name);
-    const bool listed = known != diffusers_parts().end() || std::count(others.begin(), others.end(), name) > 0;
-    require(listed, ErrorKind::config, where, ": unknown part \"", printable(name), "\"");
+    const auto known = std::find_if(diffusers_parts().begin(), diffusers_parts().end(),
+                                    [&, name = name](const auto& entry) { return entry.first == name; });
+    const bool built = known != diffusers_parts().end();
+    require(built || others.count(name) > 0, ErrorKind::config, where, ": unknown part \"", printable(name), "\"");
     require(value.size() == 2, ErrorKind::config, where, ": part \"", printable(name),
             "\": expected [library, class], found ", value.size(), " entries");
     if (value[1].is_null()) continue;
     require(value[1].is_string(), ErrorKind::config, where, ": part \"", printable(name), "\": expected a class name");
     require(name != "transformer_2", ErrorKind::unsupported, where,
             ": a model of two transformers (Wan 2.2 A14B); expected one");
-    require(known == diffusers_parts().end() || is_class_of(known->second, value[1].get<std::string>()),
-            ErrorKind::unsupported, where, ": part \"", name, "\": unknown class ",
-            printable(value[1].get<std::string>()));
-    require(is_there(path.parent_path() / name), ErrorKind::config, where, ": part \"", name,
-            "\": expected a folder of that name, found none");
+    require(!built || is_known_class(value[1].get<std::string>()), ErrorKind::unsupported, where, ": part \"", name,
+            "\": unknown class ", printable(value[1].get<std::string>()));
+    require(name == "safety_checker" || name == "feature_extractor" || is_there(path.parent_path() / name),
+            ErrorKind::config, where, ": part \"", name, "\": expected a folder of that name, found none");
+  }
+}
+
+/// Where the tokenizer of a folder belongs: to the text encoder of the same number, or to what was given instead of it.
+void add_tokenizers(ModelParts& model) {
+  struct Numbered {
+    const char* number;
+    std::vector<Part> usual;
+  };
+  for (const auto& [number, usual] :
+       {Numbered{"", {Part::text_encoder, Part::t5_encoder}}, Numbered{"_2", {Part::text_encoder_2, Part::t5_encoder}},
+        Numbered{"_3", {Part::t5_encoder}}}) {
+    const fs::path tokenizer = inside(model.folder, std::string("tokenizer") + number);
+    if (tokenizer.empty()) continue;
+    const std::string encoder = (model.folder / (std::string("text_encoder") + number)).string() + "/";
+    const auto same = std::find_if(model.parts.begin(), model.parts.end(), [&](const auto& entry) {
+      return is_text(entry.first) && entry.second.file->path().string().starts_with(encoder);
+    });
+    if (same != model.parts.end()) {
+      model.tokenizers.emplace(same->first, tokenizer);
+      continue;
+    }
+    const auto part = std::find_if(usual.begin(), usual.end(), [&](Part usual_part) {
+      return model.has(usual_part) && !model.tokenizers.count(usual_part);
+    });
+    if (part != usual.end()) model.tokenizers.emplace(*part, tokenizer);
   }
 }
 
@@ -112,9 +156,9 @@ void open_diffusers_folder(ModelParts& model) {
   if (const fs::path index = inside(model.folder, "model_index.json"); !index.empty()) check_model_index(index);
   for (const auto& [name, part] : diffusers_parts()) {
     const fs::path path = inside(model.folder, name);
-    if (!path.empty() && model.parts.count(part) == 0) model.parts[part] = open_part_of(path, part);
+    if (!path.empty() && (!model.has(part) || is_text(part))) add_part(model, path, part);
   }
-  if (model.tokenizer.empty()) model.tokenizer = inside(model.folder, "tokenizer");
+  add_tokenizers(model);
   model.scheduler_config = inside(model.folder, "scheduler/scheduler_config.json");
   model.preprocessor_config = inside(model.folder, "image_processor/preprocessor_config.json");
 }
@@ -149,6 +193,15 @@ std::vector<std::shared_ptr<weights::TensorFile>> open_checkpoints(const fs::pat
   return opened;
 }
 
+/// All networks of a file in their places, where those are free.
+void add_networks(ModelParts& model, const std::vector<PartFile>& networks) {
+  for (const auto& found : networks) {
+    const Part part =
+        found.type->part == Part::text_encoder && found.index > 0 ? Part::text_encoder_2 : found.type->part;
+    model.parts.emplace(part, found);
+  }
+}
+
 void open_official_folder(ModelParts& model) {
   model.layout = "official folder";
   std::map<Part, PartFile> found;
@@ -161,11 +214,10 @@ void open_official_folder(ModelParts& model) {
     }
     const Part part = type->part;
     const auto before = found.find(part);
-    require(before == found.end() || model.parts.count(part) > 0, ErrorKind::weights, quoted(model.folder),
-            ": expected one ", name_of(part), ", found ",
-            before == found.end() ? "" : quoted(before->second.file->path().filename()), " and ",
-            quoted(file->path().filename()), "; hint: name one by ", option_of(part));
-    found[part] = {file, config_beside(model.folder, *type)};
+    require(before == found.end() || model.has(part), ErrorKind::weights, quoted(model.folder), ": expected one ",
+            name_of(part), ", found ", before == found.end() ? "" : quoted(before->second.file->path().filename()),
+            " and ", quoted(file->path().filename()), "; hint: name one by ", option_of(part));
+    found[part] = {file, config_beside(model.folder, *type), type, 0};
   }
   if (found.empty()) {
     throw Error(
@@ -176,8 +228,17 @@ void open_official_folder(ModelParts& model) {
   }
   for (auto& [part, opened] : found) model.parts.emplace(part, std::move(opened));
   for (const char* name : {"google/umt5-xxl", "umt5-xxl", "tokenizer", "tokenizer.json", "spiece.model"}) {
-    if (model.tokenizer.empty()) model.tokenizer = inside(model.folder, name);
+    const fs::path tokenizer = inside(model.folder, name);
+    if (!tokenizer.empty()) model.tokenizers.emplace(Part::t5_encoder, tokenizer);
   }
+}
+
+/// A checkpoint of one network, or of a whole model. A network that was given by an option keeps its place.
+void open_single_file(ModelParts& model, const fs::path& path) {
+  const std::vector<PartFile> networks = open_part(path);
+  model.layout = networks.size() > 1 ? "single file" : "files";
+  if (networks.front().type == nullptr) add_part(model, path, Part::denoiser);  // says what it is not
+  add_networks(model, networks);
 }
 
 fs::path model_path(const std::string& name) {
@@ -187,50 +248,67 @@ fs::path model_path(const std::string& name) {
   return path;
 }
 
+void open_model_path(ModelParts& model, const fs::path& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  require(fs::exists(status), ErrorKind::io, "model ", quoted(path), ": ", error ? error.message() : "not found");
+  if (!fs::is_directory(status)) return open_single_file(model, path);
+  model.folder = path;
+  model.preset = inside(path, "preset.json");
+  const bool is_diffusers =
+      is_there(path / "model_index.json") || is_there(path / "transformer") || is_there(path / "unet");
+  if (is_diffusers) {
+    open_diffusers_folder(model);
+  } else {
+    open_official_folder(model);
+  }
+}
+
 }  // namespace
 
-PartFile open_part(const fs::path& path) {
+std::vector<PartFile> open_part(const fs::path& path) {
   std::error_code ignored;
-  const bool is_folder = fs::is_directory(path, ignored);
-  PartFile part;
-  part.file = weights::open_tensors(path);
-  const NetworkType* type = models::type_of(part.file->tensors());
-  const fs::path folder = is_folder ? path : path.has_parent_path() ? path.parent_path() : fs::path(".");
-  if (type != nullptr) part.config = config_beside(folder, *type);
-  return part;
+  const fs::path folder = fs::is_directory(path, ignored) ? path
+                          : path.has_parent_path()        ? path.parent_path()
+                                                          : fs::path(".");
+  const std::shared_ptr<const weights::TensorFile> file = weights::open_tensors(path);
+  const auto places = models::networks_in(file->tensors());
+  if (places.empty()) return {PartFile{file, {}, nullptr, 0}};
+  std::vector<PartFile> parts;
+  for (const auto& [type, index] : places) {
+    // A config.json beside a whole model's file describes none of its networks alone.
+    parts.push_back({file, places.size() == 1 ? config_beside(folder, *type) : fs::path(), type, index});
+  }
+  return parts;
 }
 
 ModelParts find_parts(const RenderSettings& settings, Need need) {
   ModelParts model;
-  const auto given = [&](Part part, const std::string& path) {
-    if (!path.empty()) model.parts[part] = open_part_of(path, part);
-  };
-  given(Part::transformer, settings.transformer);
-  given(Part::text_encoder, settings.text_encoder);
-  given(Part::vae, settings.vae);
-  given(Part::image_encoder, settings.image_encoder);
-  model.tokenizer = settings.tokenizer;
-
-  const bool suffices = need == Need::vae    ? model.parts.count(Part::vae) > 0
-                        : need == Need::text ? model.parts.count(Part::text_encoder) > 0 && !model.tokenizer.empty()
-                                             : false;
   model.layout = "files";
-  if (suffices && settings.origins.count("model") == 0) return model;
+  const auto given = [&](Part part, const std::string& path) {
+    if (!path.empty()) add_part(model, path, part);
+  };
+  given(Part::denoiser, settings.transformer);
+  given(Part::text_encoder, settings.text_encoder);
+  given(Part::text_encoder_2, settings.text_encoder_2);
+  given(Part::t5_encoder, settings.text_encoder_3);
+  given(Part::vae, settings.vae);
+  given(Part::tiny_vae, settings.tiny_vae);
+  given(Part::image_encoder, settings.image_encoder);
 
-  const fs::path path = model_path(settings.model);
-  std::error_code error;
-  const auto status = fs::status(path, error);
-  require(fs::exists(status), ErrorKind::io, "model ", quoted(path), ": ", error ? error.message() : "not found");
-  if (!fs::is_directory(status)) {
-    model.parts.emplace(Part::transformer, open_part_of(path, Part::transformer));
-    return model;
-  }
-  model.folder = path;
-  model.preset = inside(path, "preset.json");
-  if (is_there(path / "model_index.json") || is_there(path / "transformer")) {
-    open_diffusers_folder(model);
-  } else {
-    open_official_folder(model);
+  const bool has_text =
+      std::any_of(model.parts.begin(), model.parts.end(), [](const auto& entry) { return is_text(entry.first); });
+  const bool suffices = need == Need::vae    ? model.has(Part::vae)
+                        : need == Need::text ? has_text && !settings.tokenizer.empty()
+                                             : model.has(Part::denoiser);
+  const bool is_named = settings.origins.count("model") > 0 && !settings.model.empty();
+  model.used_model = is_named || !suffices;
+  if (model.used_model) open_model_path(model, model_path(settings.model));
+  if (!settings.tokenizer.empty()) {
+    const bool is_clip = text::open_tokenizer(settings.tokenizer)->kind() == "clip bpe";
+    for (const Part part : {Part::text_encoder, Part::text_encoder_2, Part::t5_encoder}) {
+      if ((part == Part::t5_encoder) != is_clip) model.tokenizers[part] = settings.tokenizer;
+    }
   }
   return model;
 }

@@ -5,8 +5,7 @@
 #include "pipeline/frame_size.h"
 #include "pipeline/machine.h"
 #include "pipeline/metadata.h"
-#include "pipeline/model_files.h"
-#include "pipeline/presets.h"
+#include "pipeline/model.h"
 #include "schedulers/sampler.h"
 #include "text/clean.h"
 
@@ -49,25 +48,24 @@ void place_keyframes(RenderSettings& settings) {
 }
 
 /// What a network needs to be given, segment by segment.
-void check_keyframes(const wan::Variant& variant, const std::vector<Segment>& segments,
-                     const RenderSettings& settings) {
-  require(variant.takes_keyframes || settings.keyframes.empty(), ErrorKind::config, variant.name,
-          " is a text-to-video checkpoint and takes no pictures, found ", settings.keyframes.size(),
-          "; hint: an I2V or FLF2V checkpoint, or no keyframes");
-  if (!variant.takes_keyframes || variant.keyframes_optional) return;
+void check_keyframes(const ModelFacts& facts, const std::vector<Segment>& segments, const RenderSettings& settings) {
+  require(facts.takes_keyframes || settings.keyframes.empty(), ErrorKind::config, facts.variant, " is a text-to-",
+          facts.makes_videos ? "video" : "image", " checkpoint and takes no pictures, found ",
+          settings.keyframes.size(), "; hint: an I2V or FLF2V checkpoint, or no keyframes");
+  if (!facts.takes_keyframes || facts.keyframes_optional) return;
   for (const auto& segment : segments) {
     const auto has = [&](int64_t frame) {
       return std::any_of(segment.keyframes.begin(), segment.keyframes.end(),
                          [&](const auto& keyframe) { return keyframe.frame == frame; });
     };
     require(
-        has(0) || segment.continues, ErrorKind::config, variant.name,
+        has(0) || segment.continues, ErrorKind::config, facts.variant,
         " is an image-to-video checkpoint: expected a picture for the first frame, found none; hint: --first PICTURE");
-    if (variant.picture_slots < 2 || has(segment.frames - 1)) continue;
+    if (facts.pictures.count < 2 || has(segment.frames - 1)) continue;
     const int64_t last = segment.start + segment.frames - 1;
-    require(last == settings.frames - 1, ErrorKind::config, variant.name, ": expected a keyframe at frame ", last,
+    require(last == settings.frames - 1, ErrorKind::config, facts.variant, ": expected a keyframe at frame ", last,
             ", because a segment ends there, found none; hint: --keyframe ", last, "=PICTURE");
-    fail(ErrorKind::config, variant.name,
+    fail(ErrorKind::config, facts.variant,
          " is a first-and-last-frame checkpoint: expected a picture for the last frame, found none; hint: --last "
          "PICTURE");
   }
@@ -95,21 +93,21 @@ void read_pictures(RenderPlan& plan) {
 /// The frame's size: as given, else after the first picture.
 void choose_size(RenderPlan& plan, int64_t area) {
   RenderSettings& settings = plan.settings;
-  const int64_t stride = plan.model->vae_config.spatial_stride(), patch = plan.model->transformer_config.patch_size[1];
+  const ModelFacts& facts = plan.model->facts();
   const bool from_picture = settings.width <= 0;
   if (from_picture) {
     const at::Tensor& first = plan.pictures.at(settings.keyframes.front().picture);  // [3, H, W]
     const FrameSize picture{first.size(2), first.size(1)};
-    const FrameSize size = settings.conventions == "official" ? official_frame_size(picture, area, stride, patch)
-                                                              : diffusers_frame_size(picture, area, stride * patch);
+    const FrameSize size = settings.conventions == "official"
+                               ? official_frame_size(picture, area, facts.stride, facts.multiple / facts.stride)
+                               : diffusers_frame_size(picture, area, facts.multiple);
     settings.width = size.width;
     settings.height = size.height;
     settings.origins["width"] = settings.origins["height"] = Origin::model;
   }
   const auto check = [&](const char* name, int64_t value) {
-    const int64_t step = stride * patch;
-    require(value % step == 0, ErrorKind::usage, name, " ", value, ": expected a multiple of ", step,
-            "; nearest: ", nearest_two(value, step, 0));
+    require(value % facts.multiple == 0, ErrorKind::usage, name, " ", value, ": expected a multiple of ",
+            facts.multiple, "; nearest: ", nearest_two(value, facts.multiple, 0));
   };
   check("width", settings.width);
   check("height", settings.height);
@@ -128,15 +126,22 @@ RenderPlan plan_render(const RenderSettings& given) {
   plan.settings = given;
   RenderSettings& settings = plan.settings;
   check_arguments(settings);
-  const std::shared_ptr<ModelFiles> model = open_model(settings, Need::render);
+  const std::shared_ptr<Model> model = open_model(settings, Need::render);
   plan.model = model;
-  const Habits habits = apply_presets(settings, model->variant, model->transformer_config, model->parts.preset,
-                                      model->parts.scheduler_config);
-  if (model->variant.takes_keyframes) check_length(settings, habits.frames);
+  if (!model->parts().used_model) settings.model = "";
+  const Habits habits = model->apply_presets(settings);
+  if (settings.empty_negative == "auto") {
+    settings.empty_negative = "text";
+    settings.origins["empty_negative"] = Origin::model;
+  }
+  const ModelFacts& facts = model->facts();
+  require(facts.makes_videos || settings.frames == 1, ErrorKind::config, facts.variant,
+          " makes single pictures: expected 1 frame, found ", settings.frames, "; hint: keyflow image");
+  if (facts.takes_keyframes) check_length(settings, habits.frames);
   place_keyframes(settings);
-  plan.segments = model->variant.takes_keyframes ? plan_segments(settings.frames, settings.keyframes, habits.frames)
-                                                 : std::vector<Segment>{{0, settings.frames, {}, false}};
-  check_keyframes(model->variant, plan.segments, settings);
+  plan.segments = facts.takes_keyframes ? plan_segments(settings.frames, settings.keyframes, habits.frames)
+                                        : std::vector<Segment>{{0, settings.frames, {}, false}};
+  check_keyframes(facts, plan.segments, settings);
   require(!settings.prompt.empty() || !settings.keyframes.empty(), ErrorKind::usage,
           "prompt: expected a text, because no picture is given either; found an empty one");
   read_pictures(plan);

@@ -10,7 +10,7 @@ bool is_float32(const Compute& compute) {
 void fail_not_finite(const std::string& stage, const std::string& place, const Network& network) {
   const std::string weight = first_bad_weight(network);
   fail(ErrorKind::numeric, stage, place.empty() ? "" : ": " + place, ": the result is not finite; ",
-       printable(network.file->path().string(), 400), ": ",
+       printable(network.file()->path().string(), 400), ": ",
        weight.empty() ? "all weights are finite, the values grow out of float32" : weight);
 }
 

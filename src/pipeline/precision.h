@@ -1,7 +1,7 @@
 #pragma once
 #include "core/compute.h"
 #include "pipeline/finite.h"
-#include "pipeline/model_files.h"
+#include "pipeline/network.h"
 #include "pipeline/render.h"
 
 namespace keyflow::pipeline {

@@ -20,12 +20,16 @@ at::Tensor with_ones(const at::Tensor& rows) { return at::cat({rows, at::ones({r
 
 }  // namespace
 
-LatentColours fit_latent_colours(const wan::Vae& vae) {
-  const int64_t stride = vae.config().spatial_stride();
+LatentColours fit_latent_colours(const Codec& codec, int64_t stride) {
   const at::Tensor blobs = randn({kCards, 3, 4, 4}, 0).clamp(-1, 1);
   const at::Tensor cards = at::upsample_bilinear2d(blobs, {kSide, kSide}, /*align_corners=*/false);  // [B, 3, H, W]
-  const at::Tensor latents = vae.encode(cards.unsqueeze(2)).squeeze(2);                              // [B, Z, h, w]
-  const at::Tensor colours = at::avg_pool2d(cards, {stride, stride});                                // [B, 3, h, w]
+  std::vector<at::Tensor> encoded;
+  for (const auto& card : cards.unbind(0)) {
+    const auto source = [&](int64_t, int64_t) { return card.unsqueeze(0).unsqueeze(2); };
+    encoded.push_back(codec.encode(1, source, 0));
+  }
+  const at::Tensor latents = at::cat(encoded).squeeze(2);              // [B, Z, h, w]
+  const at::Tensor colours = at::avg_pool2d(cards, {stride, stride});  // [B, 3, h, w]
   const at::Tensor x = with_ones(latents.permute({0, 2, 3, 1}).reshape({-1, latents.size(1)}));
   const at::Tensor y = colours.permute({0, 2, 3, 1}).reshape({-1, 3});
   return {std::get<0>(at::linalg_lstsq(x, y))};

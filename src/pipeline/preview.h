@@ -1,7 +1,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include "models/wan/vae.h"
+#include "pipeline/codec.h"
 
 namespace keyflow::pipeline {
 
@@ -11,7 +11,8 @@ struct LatentColours {
 };
 
 /// Least squares over colour cards that the VAE encodes: works for any VAE and takes about as long as 16 small frames.
-LatentColours fit_latent_colours(const wan::Vae& vae);
+/// stride  pixels along the edge of a latent position
+LatentColours fit_latent_colours(const Codec& codec, int64_t stride);
 
 /// All latent frames side by side, a pixel per position, enlarged by a whole factor to at least 96 pixels of height.
 ///

@@ -12,8 +12,8 @@
 #include "pipeline/latents_file.h"
 #include "pipeline/memory_estimate.h"
 #include "pipeline/metadata.h"
+#include "pipeline/model.h"
 #include "pipeline/precision.h"
-#include "pipeline/text_phase.h"
 
 namespace keyflow::pipeline {
 namespace {
@@ -63,6 +63,7 @@ class Run {
 
  private:
   Observer& observer() { return clock_.observer(); }
+  const Network& vae() const { return plan_.model->network(models::Part::vae); }
 
   /// Segments that need no decoded frame of an earlier one are conditioned and denoised together.
   size_t group_end(size_t first) const {
@@ -86,17 +87,17 @@ class Run {
 
   /// The text encoder's phase, once for all segments, when the first of them needs it.
   void encode_texts() {
-    if (text_.defined()) return;
+    if (prompt_.tokens.defined()) return;
     clock_.start(Phase::text, 1);
     std::vector<std::string> prompts{plan_.settings.prompt};
     if (is_guided(plan_.settings)) prompts.push_back(plan_.settings.negative);
-    auto encoded = encode_prompts(*plan_.model, prompts, plan_.compute, observer());
+    auto encoded = plan_.model->encode_prompts(prompts, plan_.settings, plan_.compute, observer());
     clock_.advance(1);
     if (!encoded[0].lost.empty()) {
       observer().warning("the prompt is longer than the network reads; cut off: \"" + printable(encoded[0].lost) +
                          "\"");
     }
-    text_ = encoded[0].embedding;
+    prompt_ = encoded[0].embedding;
     if (encoded.size() > 1) negative_ = encoded[1].embedding;
     clock_.throw_if_stopped();
   }
@@ -107,7 +108,13 @@ class Run {
     first = std::max(first, latents_.size());
     std::vector<Conditioning> conditioning;
     for (const auto& pictures : encode_pictures(plan_, first, last, continued_, clock_)) {
-      conditioning.push_back({text_, negative_, pictures.keyframes, pictures.tokens});
+      Conditioning& given = conditioning.emplace_back();
+      given.prompt = prompt_;
+      given.negative = negative_;
+      given.channels = pictures.keyframes;
+      given.pictures = pictures.tokens;
+      given.width = plan_.settings.width;
+      given.height = plan_.settings.height;
     }
     if (output_.preview_every > 0 && !preview_) preview_ = latent_colours();
     denoise_segments(plan_, first, last, conditioning, latents_, std::exchange(sampler_, std::nullopt), preview_,
@@ -119,7 +126,7 @@ class Run {
 
   LatentColours latent_colours() {
     clock_.start(Phase::load, 1);
-    return fit_latent_colours(load_vae(*plan_.model, plan_.compute));
+    return fit_latent_colours(*plan_.model->load_codec(plan_.compute), plan_.model->facts().stride);
   }
 
   void decode_group(size_t first, size_t last) {
@@ -134,10 +141,9 @@ class Run {
     };
     keeping_latents([&] {
       clock_.throw_if_stopped();
-      retry_with_smaller_tiles(
-          [&] { with_fallback(decode_compute_, plan_.model->vae, "decode", observer(), "", attempt); });
+      retry_with_smaller_tiles([&] { with_fallback(decode_compute_, vae(), "decode", observer(), "", attempt); });
     });
-    release_pages(plan_.model->vae);
+    release_pages(vae());
     continued_ = writer_->last_frame();
   }
 
@@ -195,7 +201,8 @@ class Run {
   const OutputOptions output_;
   PhaseClock clock_;
   std::string metadata_;
-  at::Tensor text_, negative_, continued_;
+  PromptEmbedding prompt_, negative_;
+  at::Tensor continued_;
   std::vector<at::Tensor> latents_;
   std::optional<schedulers::SamplerState> sampler_;
   std::optional<LatentColours> preview_;

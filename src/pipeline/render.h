@@ -14,7 +14,7 @@
 
 namespace keyflow::pipeline {
 
-struct ModelFiles;
+class Model;
 
 enum class Phase { load, text, image, denoise, decode, write };
 constexpr std::array<Phase, 6> kPhases{Phase::load,    Phase::text,   Phase::image,
@@ -60,7 +60,7 @@ struct MemoryEstimate {
 struct RenderPlan {
   RenderSettings settings;  ///< every value effective
   Compute compute;
-  std::shared_ptr<const ModelFiles> model;
+  std::shared_ptr<const Model> model;
   std::vector<Segment> segments;
   std::map<std::filesystem::path, at::Tensor> pictures;  ///< of all keyframes, as read: [3, H, W] uint8
   int64_t tile = 0;                                      ///< of the VAE in pixels, 0 whole frames

@@ -30,8 +30,9 @@ using Words = std::vector<std::string>;
 /// Everything that decides the bytes of a render. A number below its range and "auto" mean "as the model's preset or
 /// the machine says"; plan_render() replaces them by the value used, so that the effective settings are complete.
 struct RenderSettings {
-  std::string model = "mini";                                            ///< "mini", or a folder or file
-  std::string transformer, text_encoder, tokenizer, vae, image_encoder;  ///< parts that replace the model's own
+  std::string model = "mini";  ///< "mini", or a folder or file
+  /// Parts that replace the model's own. Which text encoder a file is, its tensors say.
+  std::string transformer, text_encoder, text_encoder_2, text_encoder_3, tokenizer, vae, tiny_vae, image_encoder;
   std::string prompt, negative;
   std::vector<Keyframe> keyframes;
   int64_t width = 0, height = 0;  ///< pixels; 0: the model's area in the first picture's aspect
@@ -43,7 +44,16 @@ struct RenderSettings {
   std::string sampler = "auto";
   std::string conventions = "official";  ///< whose sigma lists, picture resize and CLIP preprocessing
   double shift = 0;
+  std::string schedule = "model";  ///< the list of noise levels: the model's own or a name of keyflow sigmas --help
   double guidance_scale = -1;
+  double guidance = -1;          ///< that a distilled network is told (FLUX.1-dev, LCM)
+  double guidance_rescale = 0;   ///< share of the guided prediction that is pulled back to the unguided one's spread
+  double eta = -1;               ///< share of fresh noise of stochastic samplers
+  int64_t clip_skip = 0;         ///< text encoder layer, counted from the end; 0 the family's habit
+  std::string prompt_syntax = "weights";  ///< "plain" takes brackets as they are
+  std::string empty_negative = "auto";    ///< what an empty negative prompt is: "zeros" or "text"
+  std::string init_image;        ///< picture to start from
+  double strength = -1;          ///< share of the steps that is done on it
   uint64_t seed = 42;
   std::string dtype = "auto";   ///< text of core/compute.h; "auto" probes the machine
   std::string tiling = "auto";  ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
@@ -60,10 +70,13 @@ struct RenderSettings {
   static void visit(Self& self, Visitor&& visitor) {
     const Words any;
     visitor("model", self.model, any, "model: mini, a folder or a file");
-    visitor("transformer", self.transformer, any, "file of the denoising transformer");
+    visitor("transformer", self.transformer, any, "file of the denoising network");
     visitor("text_encoder", self.text_encoder, any, "file or folder of the text encoder");
+    visitor("text_encoder_2", self.text_encoder_2, any, "file or folder of the second text encoder");
+    visitor("text_encoder_3", self.text_encoder_3, any, "file or folder of the third text encoder");
     visitor("tokenizer", self.tokenizer, any, "spiece.model, tokenizer.json or the folder of one");
     visitor("vae", self.vae, any, "file or folder of the VAE");
+    visitor("tiny_vae", self.tiny_vae, any, "file or folder of a tiny autoencoder");
     visitor("image_encoder", self.image_encoder, any, "file or folder of the picture encoder");
     visitor("prompt", self.prompt, any, "what the video shows");
     visitor("negative", self.negative, any, "what it shall not show");
@@ -78,6 +91,15 @@ struct RenderSettings {
     visitor("conventions", self.conventions, Words{"official", "diffusers"}, "whose sigma lists and preprocessing");
     visitor("shift", self.shift, Range{0.001, 1000}, "timestep shift of the schedule");
     visitor("guidance_scale", self.guidance_scale, Range{0, 1000}, "strength of the prompt; 1 switches guidance off");
+    visitor("schedule", self.schedule, any, "list of noise levels: model (its own) or a name of keyflow sigmas --help");
+    visitor("guidance", self.guidance, Range{0, 1000}, "guidance scale that a distilled network is told");
+    visitor("guidance_rescale", self.guidance_rescale, Range{0, 1}, "share pulled back to the unguided spread");
+    visitor("eta", self.eta, Range{0, 1}, "share of fresh noise of stochastic samplers");
+    visitor("clip_skip", self.clip_skip, Range{0, 100}, "text encoder layer from the end; 0 the family's habit");
+    visitor("prompt_syntax", self.prompt_syntax, Words{"weights", "plain"}, "(word:1.2) and the like, or plain text");
+    visitor("empty_negative", self.empty_negative, Words{"auto", "zeros", "text"}, "what an empty negative prompt is");
+    visitor("init_image", self.init_image, any, "picture to start from");
+    visitor("strength", self.strength, Range{0, 1}, "share of the steps that is done on it");
     visitor("seed", self.seed, Range{0, 18446744073709551615.0}, "seed of the noise");
     visitor("dtype", self.dtype, any, "arithmetic: auto, fp32, bf16, fp16 or CLASS=TYPE pairs");
     visitor("tiling", self.tiling, any, "VAE tiles: auto, off or a size in pixels");

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "media/picture.h"
-#include "pipeline/model_files.h"
+#include "pipeline/model.h"
 #include "pipeline/render.h"
 #include "train/dataset.h"
 #include "train/vae_trainer.h"
@@ -88,7 +88,12 @@ ClipQuality clip_quality(const QualityOptions& options, const std::function<void
           ": expected clips kept aside, found none");
   pipeline::RenderSettings settings;
   settings.model = options.model;
-  const auto vae = pipeline::load_vae(*pipeline::open_model(settings, pipeline::Need::vae), machine_compute());
+  const auto model = pipeline::open_model(settings, pipeline::Need::vae);
+  const auto& network = model->network(models::Part::vae);
+  const wan::VaeConfig config = network.part.config.empty() ? wan::vae_config_from_tensors(network.file()->tensors())
+                                                            : wan::vae_config_from_json(network.part.config);
+  weights::FileSource source(network.file(), network.rename);
+  const wan::Vae vae(weights::Scope(source, machine_compute()), config);
   const VaeQuality whole = vae_quality(vae, data, quality.clips);
   quality.vae_psnr = whole.psnr;
   quality.vae_flicker = whole.flicker;

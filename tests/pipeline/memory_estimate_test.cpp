@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/families/wan_memory.h"
 #include "tests/pipeline/tiny_models.h"
 
 namespace keyflow::pipeline {
@@ -10,7 +11,9 @@ namespace {
 constexpr double kGiB = 1ull << 30;
 
 /// Wan2.1-T2V-1.3B by its sizes, without files.
-ModelFiles small_model() { return {}; }
+MemoryEstimate estimate(const RenderSettings& settings, int64_t longest, int64_t tile) {
+  return estimate_wan_memory({}, {}, {}, settings, Compute{}, longest, tile);
+}
 
 RenderSettings sized(int64_t width, int64_t height, int64_t frames) {
   RenderSettings settings;
@@ -22,7 +25,7 @@ RenderSettings sized(int64_t width, int64_t height, int64_t frames) {
 
 TEST(MemoryEstimate, LiesAboveTheKnownPeaks) {
   const RenderSettings settings = sized(832, 480, 81);
-  const MemoryEstimate exact = estimate_memory(small_model(), settings, Compute{}, 81, 0);
+  const MemoryEstimate exact = estimate(settings, 81, 0);
   // Wan-1.3B and the Wan VAE at 480p in float32: feature caches alone 3.78e9 bytes, the token stream 2.0e8.
   EXPECT_GT(static_cast<double>(exact.decode), 3.8e9);
   EXPECT_LT(static_cast<double>(exact.decode) / kGiB, 14);
@@ -33,7 +36,7 @@ TEST(MemoryEstimate, LiesAboveTheKnownPeaks) {
 
 TEST(MemoryEstimate, GrowsWithTheFrameAndTheLatents) {
   const auto of = [](int64_t width, int64_t height, int64_t frames) {
-    return estimate_memory(small_model(), sized(width, height, frames), Compute{}, frames, 0);
+    return estimate(sized(width, height, frames), frames, 0);
   };
   EXPECT_GT(of(1280, 720, 81).decode, of(832, 480, 81).decode);
   EXPECT_EQ(of(832, 480, 81).decode, of(832, 480, 17).decode);
@@ -41,16 +44,16 @@ TEST(MemoryEstimate, GrowsWithTheFrameAndTheLatents) {
 }
 
 TEST(MemoryEstimate, TilesAreTheLargestThatFit) {
-  const ModelFiles model = small_model();
   const RenderSettings settings = sized(1280, 720, 81);
-  EXPECT_EQ(choose_tile(model, settings, Compute{}, 81, 64ull << 30), 0);
-  const int64_t tile = choose_tile(model, settings, Compute{}, 81, 8ull << 30);
+  const TileEstimate with_tiles = [&](int64_t tile) { return estimate(settings, 81, tile); };
+  EXPECT_EQ(choose_tile(with_tiles, settings, 64ull << 30), 0);
+  const int64_t tile = choose_tile(with_tiles, settings, 8ull << 30);
   ASSERT_GT(tile, 0);
   const auto fits = [&](int64_t size) {
-    return static_cast<double>(estimate_memory(model, settings, Compute{}, 81, size).decode) < 0.9 * 8 * kGiB;
+    return static_cast<double>(with_tiles(size).decode) < 0.9 * 8 * kGiB;
   };
   EXPECT_TRUE(fits(tile));
-  EXPECT_EQ(choose_tile(model, settings, Compute{}, 81, 1ull << 20), 128);
+  EXPECT_EQ(choose_tile(with_tiles, settings, 1ull << 20), 128);
 }
 
 TEST(MemoryEstimate, SmallerTilesEnd) {
@@ -65,14 +68,14 @@ TEST(MemoryEstimate, SmallerTilesEnd) {
 // E03 and A06: both numbers and something smaller that fits; exit code 2 only where no machine would do.
 TEST(MemoryEstimate, TooLittleIsExplained) {
   const RenderSettings settings = sized(832, 480, 81);
-  const MemoryEstimate estimate = estimate_memory(small_model(), settings, Compute{}, 81, 0);
-  const Failure failure = failure_of([&] { require_memory(estimate, settings, 1ull << 30); });
+  const MemoryEstimate needed = estimate(settings, 81, 0);
+  const Failure failure = failure_of([&] { require_memory(needed, settings, 1ull << 30); });
   EXPECT_EQ(failure.kind, ErrorKind::device);
   EXPECT_TRUE(failure.holds({"832x480", "81 frames", "GiB", "available are 1 GiB", "hint: "})) << failure.message;
   MemoryEstimate absurd;
   absurd.denoise = 1ull << 50;
   EXPECT_EQ(failure_of([&] { require_memory(absurd, settings, 1ull << 40); }).kind, ErrorKind::usage);
-  require_memory(estimate, settings, estimate.largest());
+  require_memory(needed, settings, needed.largest());
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "pipeline/model_files.h"
+#include "pipeline/model.h"
 #include "tests/pipeline/tiny_models.h"
 
 namespace keyflow::pipeline {
@@ -90,7 +90,7 @@ TEST(WrongParts, SeparateFilesMakeAModel) {
   settings.text_encoder = (reference_folder() / "t2v" / "text_encoder").string();
   settings.tokenizer = (official / "google" / "umt5-xxl").string();
   settings.image_encoder = (official / "models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth").string();
-  EXPECT_EQ(plan_render(settings).model->variant.picture_slots, 2);
+  EXPECT_EQ(plan_render(settings).model->facts().pictures.count, 2);
 }
 
 class ModelFolder : public testing::Test {
@@ -152,7 +152,7 @@ TEST_F(ModelFolder, TheHubCacheLayoutIsRead) {
   }
   RenderSettings settings = reference_settings("t2v");
   settings.model = snapshot.string();
-  EXPECT_EQ(plan_render(settings).model->parts.layout, "diffusers folder");
+  EXPECT_EQ(plan_render(settings).model->parts().layout, "diffusers folder");
 }
 
 TEST_F(ModelFolder, I10_EmptyFolder) {

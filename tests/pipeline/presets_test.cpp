@@ -1,10 +1,9 @@
-#include "pipeline/presets.h"
-
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
+#include "pipeline/families/wan_presets.h"
 
 namespace keyflow {
 namespace {
@@ -16,9 +15,10 @@ class Presets : public ::testing::TestWithParam<std::string> {};
 TEST_P(Presets, FileSaysWhatTheVariantDoesByItself) {
   const auto config =
       wan::transformer_config_from_json(read_json(kConfigs / "wan" / (GetParam() + ".json")), GetParam());
-  wan::Variant variant = wan::variant_of(config, config.image_dim > 0 ? 257 : 0);
+  const wan::Variant variant = wan::variant_of(config, config.image_dim > 0 ? 257 : 0);
   pipeline::RenderSettings by_itself, by_file;
-  pipeline::apply_presets(by_itself, variant, config, "", "");
+  pipeline::ModelFacts facts;
+  pipeline::apply_wan_presets(by_itself, facts, variant, config, {});
   pipeline::apply_json(by_file, read_json(kConfigs / "presets" / (GetParam() + ".json")), pipeline::Origin::file,
                        GetParam());
   EXPECT_EQ(pipeline::to_json(by_file), pipeline::to_json(by_itself));

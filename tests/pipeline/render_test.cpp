@@ -10,7 +10,7 @@
 #include "core/memory.h"
 #include "pipeline/latents_file.h"
 #include "pipeline/metadata.h"
-#include "pipeline/model_files.h"
+#include "pipeline/model.h"
 #include "pipeline/text_phase.h"
 #include "tests/pipeline/render_fixture.h"
 #include "tests/tensor_match.h"
@@ -177,14 +177,14 @@ TEST_F(Render, ReleasedPagesAreNotResident) {
   const int64_t megabytes = 64;
   weights::save_safetensors(folder / "large.safetensors", {{"x", at::zeros({megabytes << 20}, at::kByte)}});
   Network network;
-  network.file = weights::open_tensors(folder / "large.safetensors");
+  network.part.file = weights::open_tensors(folder / "large.safetensors");
   const auto resident = [] { return static_cast<int64_t>(resident_bytes() >> 20); };
   const int64_t before = resident();
-  EXPECT_EQ(network.file->read("x").sum().item<int64_t>(), 0);
+  EXPECT_EQ(network.file()->read("x").sum().item<int64_t>(), 0);
   EXPECT_GT(resident(), before + megabytes / 2);
   release_pages(network);
   EXPECT_LT(resident(), before + megabytes / 2);
-  EXPECT_EQ(network.file->read("x").sum().item<int64_t>(), 0);
+  EXPECT_EQ(network.file()->read("x").sum().item<int64_t>(), 0);
 }
 
 TEST_F(Render, OneFrameIsAPicture) {
@@ -299,7 +299,7 @@ TEST_F(Render, APromptThatIsTooLongIsNamed) {
 
 TEST_F(Render, EncodePromptGivesOneRowPerToken) {
   const EncodedPrompt prompt = encode_prompt(reference_settings("t2v"), listener);
-  EXPECT_EQ(prompt.embedding.sizes(), at::IntArrayRef({1, prompt.tokens, 40}));
+  EXPECT_EQ(prompt.embedding.tokens.sizes(), at::IntArrayRef({1, prompt.tokens, 40}));
   EXPECT_GT(prompt.tokens, 5);
   EXPECT_EQ(prompt.lost, "");
 }

@@ -1,4 +1,4 @@
-#include "pipeline/presets.h"
+#include "pipeline/families/wan_presets.h"
 
 #include <nlohmann/json.hpp>
 
@@ -42,12 +42,12 @@ json defaults(const wan::Variant& variant, const std::string& conventions) {
 }
 
 /// The part of a preset.json that is no setting.
-void read_pictures(json& preset, wan::Variant& variant, const std::string& where) {
+void read_pictures(json& preset, ModelFacts& facts, const std::string& where) {
   const auto found = preset.find("pictures");
   if (found == preset.end()) return;
   require(*found == "optional" || *found == "required", ErrorKind::config, where,
           ": \"pictures\": expected \"optional\" or \"required\", found ", printable(found->dump()));
-  variant.keyframes_optional = *found == "optional";
+  facts.keyframes_optional = *found == "optional";
   preset.erase(found);
 }
 
@@ -62,8 +62,9 @@ double flow_shift(const std::filesystem::path& path) {
 
 }  // namespace
 
-Habits apply_presets(RenderSettings& settings, wan::Variant& variant, const wan::TransformerConfig& config,
-                     const std::filesystem::path& preset, const std::filesystem::path& scheduler_config) {
+Habits apply_wan_presets(RenderSettings& settings, ModelFacts& facts, const wan::Variant& variant,
+                         const wan::TransformerConfig& config, const ModelParts& parts) {
+  const std::filesystem::path &preset = parts.preset, &scheduler_config = parts.scheduler_config;
   json values = defaults(variant, settings.conventions);
   if (settings.conventions == "diffusers" && !scheduler_config.empty()) {
     if (const double shift = flow_shift(scheduler_config); shift > 0) values["shift"] = shift;
@@ -75,7 +76,7 @@ Habits apply_presets(RenderSettings& settings, wan::Variant& variant, const wan:
     json own = read_json(preset);
     const std::string where = printable(preset.string(), 400);
     require(own.is_object(), ErrorKind::config, where, ": expected an object, found ", own.type_name());
-    read_pictures(own, variant, where);
+    read_pictures(own, facts, where);
     RenderSettings checked;
     apply_json(checked, own, Origin::model, where);
     if (checked.width > 0 && checked.height > 0) area = checked.width * checked.height;
@@ -86,7 +87,7 @@ Habits apply_presets(RenderSettings& settings, wan::Variant& variant, const wan:
   }
   // The official program lowers the shift of I2V for its smaller size.
   const bool small_i2v = settings.width * settings.height == kArea480 && variant.picture_slots == 1;
-  if (settings.conventions == "official" && small_i2v && !variant.keyframes_optional) values["shift"] = 3.0;
+  if (settings.conventions == "official" && small_i2v && !facts.keyframes_optional) values["shift"] = 3.0;
   const bool sized = settings.width > 0 || settings.height > 0;
   const bool pictured = !settings.keyframes.empty();
   if (sized || pictured) {

@@ -1,0 +1,73 @@
+#include "pipeline/families/image_model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/json.h"
+
+namespace keyflow::pipeline {
+
+using models::Part;
+
+Habits ImageModel::apply_presets(RenderSettings& settings) {
+  nlohmann::json values{{"frames", 1},
+                        {"fps", 1.0},
+                        {"steps", defaults_.steps},
+                        {"guidance_scale", defaults_.guidance_scale},
+                        {"guidance", defaults_.guidance},
+                        {"sampler", schedule_.sampler},
+                        {"strength", 0.75}};
+  if (settings.width <= 0 && settings.init_image.empty()) {
+    values["width"] = defaults_.edge;
+    values["height"] = defaults_.edge;
+  }
+  apply_json(settings, values, Origin::model, "preset of " + facts_.variant);
+  return {defaults_.edge * defaults_.edge, 1};
+}
+
+RunSchedule ImageModel::schedule(const RenderSettings& settings) const {
+  schedulers::ScheduleRequest request;
+  request.sampler = settings.sampler;
+  if (settings.schedule != "model") request.schedule = settings.schedule;
+  request.steps = settings.steps;
+  if (settings.shift > 0) request.shift = settings.shift;
+  request.tokens = settings.width / facts_.multiple * (settings.height / facts_.multiple);
+  request.strength = settings.init_image.empty() ? 1.0 : settings.strength;
+  if (settings.eta >= 0) request.eta = settings.eta;
+  return {schedulers::make_schedule(schedule_, request), schedule_.prediction,
+          schedulers::sampler_options(schedule_, request)};
+}
+
+void ImageModel::plan_schedule(schedulers::ModelSchedule published) {
+  schedule_ = std::move(published);
+  const std::filesystem::path& path = parts().scheduler_config;
+  if (path.empty()) return;
+  const bool even_sigmas = schedule_.even_sigmas;
+  schedule_ = schedulers::model_schedule_from_json(read_json(path), printable(path.string(), 400));
+  schedule_.even_sigmas = even_sigmas;
+}
+
+void ImageModel::require_latents(int64_t channels) {
+  require_fit(Part::vae, vae_.config.latent_channels, channels, "latent channels",
+              "the VAE the checkpoint was published with, by --vae");
+}
+
+MemoryEstimate ImageModel::estimate_shared(const RenderSettings& settings, const Compute& compute,
+                                           int64_t tile) const {
+  const double pixels = static_cast<double>(settings.width) * static_cast<double>(settings.height);
+  const auto rounded = [](double bytes) { return static_cast<uint64_t>(std::min(bytes, 9e18)); };
+  MemoryEstimate estimate;
+  double text = 0;
+  for (const Part part : {Part::text_encoder, Part::text_encoder_2, Part::t5_encoder}) {
+    const auto found = networks().find(part);
+    if (found != networks().end()) text = std::max(text, converted_bytes(found->second, compute.linear));
+  }
+  estimate.text = rounded(text + 256.0 * 1024 * 1024);
+  estimate.decode = rounded(vae_.bytes(pixels, tile, compute) + converted_bytes(network(Part::vae), compute.conv2d));
+  estimate.image = estimate.decode;
+  const auto denoiser = networks().find(Part::denoiser);
+  if (denoiser != networks().end()) estimate.denoise = rounded(converted_bytes(denoiser->second, compute.linear));
+  return estimate;
+}
+
+}  // namespace keyflow::pipeline

@@ -1,0 +1,47 @@
+#pragma once
+#include "pipeline/families/kl_codec.h"
+#include "pipeline/model.h"
+#include "schedulers/model_schedule.h"
+
+namespace keyflow::pipeline {
+
+/// What a picture is made with when nobody says otherwise.
+struct ImageDefaults {
+  int64_t steps = 50;
+  double guidance_scale = 7.5;
+  double guidance = 0;  ///< told to a distilled network; 0: it is not told any
+  int64_t edge = 512;   ///< pixels along a side of the pictures the network was trained on
+};
+
+/// What the image families share: a KL autoencoder, a schedule that the model's folder may state, one frame.
+class ImageModel : public Model {
+ public:
+  Habits apply_presets(RenderSettings& settings) override;
+  RunSchedule schedule(const RenderSettings& settings) const override;
+  std::unique_ptr<Codec> load_codec(const Compute& compute) const override {
+    return vae_.load(network(models::Part::vae), compute);
+  }
+
+ protected:
+  using Model::Model;
+
+  void plan_vae(autoencoder_kl::LatentSpace space) {
+    vae_ = KlFiles::open(add_network(models::Part::vae), space, facts_);
+  }
+  /// The scheduler_config.json of the model's folder, or `published` for files without one.
+  void plan_schedule(schedulers::ModelSchedule published);
+  /// The VAE's latents against those of the denoiser.
+  void require_latents(int64_t channels);
+  /// Bytes of converted weights and of the codec, whatever the family; the denoiser's own are added by it.
+  MemoryEstimate estimate_shared(const RenderSettings& settings, const Compute& compute, int64_t tile) const;
+
+  const KlFiles& vae() const { return vae_; }
+
+  ImageDefaults defaults_;
+  schedulers::ModelSchedule schedule_;
+
+ private:
+  KlFiles vae_;
+};
+
+}  // namespace keyflow::pipeline
