@@ -164,6 +164,10 @@ Schedule flow_schedule(FlowKind kind, const FlowScheduleOptions& asked) {
   return finished(kind, sigmas);
 }
 
+double shifted_sigma(double sigma, const FlowScheduleOptions& options) {
+  return shifted<double>({sigma}, options).front();
+}
+
 Schedule explicit_schedule(std::vector<double> sigmas) {
   require(!sigmas.empty(), ErrorKind::usage, "sigmas: expected at least 1, found none");
   if (sigmas.back() != 0) sigmas.push_back(0.0);

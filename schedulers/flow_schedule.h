@@ -45,6 +45,9 @@ struct FlowScheduleOptions {
 ///        dpmsolver_multistep,flow_match_euler_discrete}.py; LightX2V@f8aee98 (few_step)
 Schedule flow_schedule(FlowKind kind, const FlowScheduleOptions& options);
 
+/// S(sigma) of the options, or its dynamic form.
+double shifted_sigma(double sigma, const FlowScheduleOptions& options);
+
 /// The given sigmas as they are, times 1000 sigma; a last 0 is added when missing. Throws Error::usage.
 Schedule explicit_schedule(std::vector<double> sigmas);
 

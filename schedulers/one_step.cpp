@@ -63,8 +63,7 @@ at::Tensor sample_ddim(const Denoiser& denoise, const at::Tensor& x, const Sched
 at::Tensor sample_heun(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
                        const SamplerOptions& options) {
   auto state = begin(x, schedule, options, no_history);
-  // On the vp path the listed sigma is the noise of x / alpha, and there the slope is as on the others.
-  const auto scale = [&](int64_t i) { return schedule.path == NoisePath::vp ? schedule.alpha(i) : 1.0; };
+  const auto scale = [&](int64_t i) { return slope_scale(schedule.path, schedule.sigmas[i]); };
   while (state.step < schedule.steps()) {
     const int64_t i = state.step;
     const double sigma = schedule.sigmas[i], next = schedule.sigmas[i + 1];
@@ -89,6 +88,27 @@ at::Tensor sample_lcm(const Denoiser& denoise, const at::Tensor& x, const Schedu
     const auto denoised = denoised_at(denoise, state.latents, i);
     const auto noise = noise_for(options, i, state.latents, "lcm");
     finish_step(state, schedule.alpha(i + 1) * denoised + schedule.spread(i + 1) * noise, denoised, options);
+  }
+  return state.latents;
+}
+
+at::Tensor sample_tcd(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                      const SamplerOptions& options) {
+  const double eta = eta_of(options, kTcdEta);
+  auto state = begin(x, schedule, options, no_history);
+  while (state.step < schedule.steps()) {
+    const int64_t i = state.step;
+    const bool last = i + 1 == schedule.steps();
+    const auto denoised = denoised_at(denoise, state.latents, i);
+    const double beyond = schedule.landings.empty() ? (1.0 - eta) * schedule.sigmas[i + 1] : schedule.landings[i];
+    auto next = moved(schedule.path, schedule.sigmas[i], beyond, state.latents, denoised);
+    if (eta > 0 && !last) {
+      const double back = schedule.alpha(i + 1) / alpha_of(schedule.path, beyond);
+      const double left = back * spread_of(schedule.path, beyond), wanted = schedule.spread(i + 1);
+      const double fresh = std::sqrt(std::max(0.0, wanted * wanted - left * left));
+      next = back * next + fresh * noise_for(options, i, state.latents, "tcd");
+    }
+    finish_step(state, std::move(next), denoised, options);
   }
   return state.latents;
 }

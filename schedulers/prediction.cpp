@@ -16,7 +16,7 @@ at::Tensor to_denoised(Prediction prediction, const at::Tensor& output, const at
   require((prediction == Prediction::flow) == (schedule.path == NoisePath::flow), ErrorKind::config,
           "prediction: a velocity of the flow path and a flow schedule go together, and nothing else with either");
   const auto out = output.to(x.scalar_type());
-  const double sigma = schedule.sigmas.at(step), alpha = schedule.alpha(step), spread = schedule.spread(step);
+  const double sigma = schedule.sigma(step), alpha = schedule.alpha(step), spread = schedule.spread(step);
   if (prediction == Prediction::flow) return x - sigma * out;
   if (prediction == Prediction::epsilon) return (x - spread * out) / alpha;
   if (schedule.path == NoisePath::vp) return alpha * x - spread * out;
@@ -32,7 +32,7 @@ at::Tensor consistency(const at::Tensor& x0, const at::Tensor& x, double timeste
 
 double input_scale(const Schedule& schedule, int64_t step) {
   if (schedule.path != NoisePath::ve) return 1.0;
-  const double sigma = schedule.sigmas.at(step);
+  const double sigma = schedule.sigma(step);
   return 1.0 / std::sqrt(1.0 + sigma * sigma);
 }
 

@@ -17,7 +17,7 @@ enum class Prediction {
 ///
 /// output      the network's output, any float, same shape as x
 /// x           the sample the network saw (before any input scaling), float32
-/// schedule, step  where x stands, 0 <= step < S
+/// schedule, step  where x stands: a step or an inner index (Schedule::inner)
 /// return      x0, float32
 /// throws Error::shape when the shapes differ; Error::config for flow off the flow path, or the others on it
 /// source      Lipman et al. (2210.02747); Salimans & Ho (2202.00512) eq. 13

@@ -1,5 +1,7 @@
 #include "schedulers/sampler_loop.h"
 
+#include <ATen/TensorOperators.h>
+
 #include <cmath>
 #include <utility>
 
@@ -62,6 +64,13 @@ void finish_step(SamplerState& state, at::Tensor next, const at::Tensor& denoise
   state.latents = std::move(next);
   ++state.step;
   if (options.on_step) options.on_step(state, denoised);
+}
+
+double slope_scale(NoisePath path, double sigma) { return path == NoisePath::vp ? alpha_of(path, sigma) : 1.0; }
+
+at::Tensor moved(NoisePath path, double from, double to, const at::Tensor& x, const at::Tensor& denoised) {
+  const double kept = spread_of(path, to) / spread_of(path, from);
+  return kept * x + (alpha_of(path, to) - alpha_of(path, from) * kept) * denoised;
 }
 
 ExponentialStep exponential_step(const Schedule& schedule, int64_t i, int64_t j) {

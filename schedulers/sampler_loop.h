@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 
+#include "schedulers/inner_points.h"
 #include "schedulers/sampler.h"
 
 // What every sampler does around its own formula.
@@ -22,6 +23,12 @@ double eta_of(const SamplerOptions& options, double usual);
 
 /// Moves to `next`, one step further, and tells the callback.
 void finish_step(SamplerState& state, at::Tensor next, const at::Tensor& denoised, const SamplerOptions& options);
+
+/// What x is divided by so that its slope in the listed sigma is (x - denoised) / sigma: alpha on the vp path, else 1.
+double slope_scale(NoisePath path, double sigma);
+
+/// x moved from one sigma of a path to another, exactly if the denoised sample does not change on the way.
+at::Tensor moved(NoisePath path, double from, double to, const at::Tensor& x, const at::Tensor& denoised);
 
 /// The exact step from sigma i to sigma j when the denoised sample does not change:
 /// x_j = ratio x_i - alpha phi1 denoised. All values are finite but h, which is infinite at either end.

@@ -23,8 +23,10 @@ double alpha_of(NoisePath path, double sigma) {
 
 double spread_of(NoisePath path, double sigma) { return path == NoisePath::vp ? sigma * alpha_of(path, sigma) : sigma; }
 
-double Schedule::alpha(int64_t i) const { return alpha_of(path, sigmas.at(i)); }
-double Schedule::spread(int64_t i) const { return spread_of(path, sigmas.at(i)); }
+double Schedule::sigma(int64_t i) const { return i > steps() ? inner_sigmas.at(step_of(i)) : sigmas.at(i); }
+double Schedule::timestep(int64_t i) const { return i > steps() ? inner_timesteps.at(step_of(i)) : timesteps.at(i); }
+double Schedule::alpha(int64_t i) const { return alpha_of(path, sigma(i)); }
+double Schedule::spread(int64_t i) const { return spread_of(path, sigma(i)); }
 
 double Schedule::lambda(int64_t i) const { return std::log(alpha(i)) - std::log(spread(i)); }
 
@@ -35,6 +37,10 @@ void validate(const Schedule& schedule) {
           schedule.timesteps.size() + 1, " sigmas for ", schedule.timesteps.size(), " steps, found ", sigmas.size());
   require(schedule.landings.empty() || schedule.landings.size() == schedule.timesteps.size(), ErrorKind::usage,
           "schedule: expected ", schedule.timesteps.size(), " landings or none, found ", schedule.landings.size());
+  const size_t inner = schedule.inner_sigmas.size();
+  require((inner == 0 || inner == schedule.timesteps.size()) && schedule.inner_timesteps.size() == inner,
+          ErrorKind::usage, "schedule: expected ", schedule.timesteps.size(), " inner sigmas and times or none, found ",
+          inner, " and ", schedule.inner_timesteps.size());
   for (size_t i = 0; i < sigmas.size(); ++i) {
     const bool last = i + 1 == sigmas.size();
     require(std::isfinite(sigmas[i]) && (last ? sigmas[i] >= 0 : sigmas[i] > 0), ErrorKind::usage, "sigma ", i,
@@ -50,9 +56,9 @@ Schedule starting_at(const Schedule& schedule, int64_t first) {
   require(first >= 0 && first < schedule.steps(), ErrorKind::usage, "first step: expected 0 to ", schedule.steps() - 1,
           ", found ", first);
   Schedule rest = schedule;
-  rest.sigmas.erase(rest.sigmas.begin(), rest.sigmas.begin() + first);
-  rest.timesteps.erase(rest.timesteps.begin(), rest.timesteps.begin() + first);
-  if (!rest.landings.empty()) rest.landings.erase(rest.landings.begin(), rest.landings.begin() + first);
+  for (auto* list : {&rest.sigmas, &rest.timesteps, &rest.landings, &rest.inner_sigmas, &rest.inner_timesteps}) {
+    if (!list->empty()) list->erase(list->begin(), list->begin() + first);
+  }
   return rest;
 }
 

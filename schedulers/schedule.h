@@ -19,13 +19,22 @@ struct Schedule {
   std::vector<double> sigmas;     ///< S+1 values, never rising; the last is where the run ends, usually 0
   std::vector<double> timesteps;  ///< S values: the time that the model is given at each step
   NoisePath path = NoisePath::flow;
-  double start_spread = 1.0;     ///< what the first noise is multiplied with to become the sample at sigmas[0]
-  std::vector<double> landings;  ///< S sigmas where DDIM's steps end, when not at the next sigma; else empty
+  double start_spread = 1.0;  ///< what the first noise is multiplied with to become the sample at sigmas[0]
+  std::vector<double>
+      landings;  ///< S sigmas where DDIM's, PNDM's and TCD's steps end, when not at the next one; or empty
+  std::vector<double> inner_sigmas;  ///< S points inside the steps, for samplers that ask twice a step; 0 = none there
+  std::vector<double> inner_timesteps;  ///< S times of these points; both lists are empty for the other samplers
 
   int64_t steps() const { return static_cast<int64_t>(timesteps.size()); }
-  double alpha(int64_t i) const;   ///< share of the data at sigma i, 0 <= i <= S
-  double spread(int64_t i) const;  ///< standard deviation of the noise at sigma i
-  double lambda(int64_t i) const;  ///< log(alpha / spread); -inf at pure noise, +inf at pure data
+  /// The index of the point inside step i. The functions below take it as they take the index of a step.
+  int64_t inner(int64_t i) const { return steps() + 1 + i; }
+  /// The step that an index stands for or lies in.
+  int64_t step_of(int64_t index) const { return index > steps() ? index - steps() - 1 : index; }
+  double sigma(int64_t i) const;     ///< sigma i, 0 <= i <= S, or an inner one
+  double timestep(int64_t i) const;  ///< the time that the model is given there, i < S or an inner index
+  double alpha(int64_t i) const;     ///< share of the data at sigma i
+  double spread(int64_t i) const;    ///< standard deviation of the noise at sigma i
+  double lambda(int64_t i) const;    ///< log(alpha / spread); -inf at pure noise, +inf at pure data
 };
 
 /// The two shares at a sigma of a path: of the data, and the standard deviation of the noise.

@@ -10,7 +10,6 @@ namespace keyflow::schedulers {
 namespace {
 
 constexpr int64_t kTrainSteps = 1000;
-constexpr int64_t kDistillationSteps = 50;
 // DDIM alone meets pure noise unclamped; this ratio is pure noise to float32.
 constexpr double kPureNoise = 1e8;
 
@@ -39,34 +38,20 @@ std::vector<double> training_times(VpKind kind, const VpScheduleOptions& o) {
   return times;
 }
 
-std::vector<double> distilled_times(int64_t n) {
-  constexpr int64_t kStride = kTrainSteps / kDistillationSteps;
+std::vector<double> distilled_times(int64_t n, int64_t distillation_steps) {
+  const int64_t stride = kTrainSteps / distillation_steps;
   std::vector<double> times;
   for (int64_t i = 0; i < n; ++i) {
-    const auto place = static_cast<int64_t>(std::floor(static_cast<double>(i) * kDistillationSteps / n));
-    times.push_back(static_cast<double>((kDistillationSteps - place) * kStride - 1));
+    const auto place = static_cast<int64_t>(std::floor(static_cast<double>(i) * distillation_steps / n));
+    times.push_back(static_cast<double>((distillation_steps - place) * stride - 1));
   }
   return times;
 }
 
-/// The table between its entries, linear in the time.
-double table_at(const std::vector<double>& table, double time) {
-  const auto low = std::min(static_cast<size_t>(time), table.size() - 2);
-  return (table[low + 1] - table[low]) * (time - static_cast<double>(low)) + table[low];
-}
-
-/// The time whose sigma this is, linear in log sigma between the table's entries.
-double time_of(const std::vector<double>& table, double sigma) {
-  const auto log_at = [&](size_t i) { return to_float(std::log(to_float(table[i]))); };
-  const double wanted = std::log(std::max(sigma, 1e-10));
-  size_t low = 0;
-  while (low + 2 < table.size() && log_at(low + 1) <= wanted) ++low;
-  const double share = std::clamp((log_at(low) - wanted) / (log_at(low) - log_at(low + 1)), 0.0, 1.0);
-  return (1 - share) * static_cast<double>(low) + share * static_cast<double>(low + 1);
-}
-
 void check(VpKind kind, const VpScheduleOptions& o) {
-  const int64_t most = kind == VpKind::lcm         ? kDistillationSteps
+  require(o.distillation_steps >= 1 && o.distillation_steps <= kTrainSteps, ErrorKind::config,
+          "distillation steps: expected 1 to ", kTrainSteps, ", found ", o.distillation_steps);
+  const int64_t most = kind == VpKind::lcm         ? o.distillation_steps
                        : kind == VpKind::multistep ? kTrainSteps - 1
                                                    : kTrainSteps;
   require(o.steps >= 1 && o.steps <= most, ErrorKind::usage, "steps: expected 1 to ", most, ", found ", o.steps);
@@ -84,7 +69,7 @@ void respace(Schedule& schedule, VpKind kind, const VpScheduleOptions& o, const 
   if (kind == VpKind::multistep) ends = linspace(table.back(), table.front(), o.steps);
   schedule.sigmas = spaced(ends, o.spacing);
   for (size_t i = 0; i < schedule.sigmas.size(); ++i) {
-    double time = time_of(table, schedule.sigmas[i]);
+    double time = time_at_sigma(table, schedule.sigmas[i]);
     if (kind == VpKind::euler) {
       time = to_float(time);
     } else if (o.spacing == Spacing::karras && o.betas.law != BetaLaw::squaredcos) {
@@ -106,10 +91,11 @@ Schedule vp_schedule(VpKind kind, const VpScheduleOptions& options) {
 
   Schedule schedule;
   schedule.path = kind == VpKind::euler ? NoisePath::ve : NoisePath::vp;
-  schedule.timesteps = kind == VpKind::lcm ? distilled_times(options.steps) : training_times(kind, options);
+  schedule.timesteps =
+      kind == VpKind::lcm ? distilled_times(options.steps, options.distillation_steps) : training_times(kind, options);
   require(schedule.timesteps.front() <= kTrainSteps - 1, ErrorKind::usage, "steps: ", options.steps,
           " leave no room for the offset of ", options.steps_offset);
-  for (const double time : schedule.timesteps) schedule.sigmas.push_back(table_at(table, time));
+  for (const double time : schedule.timesteps) schedule.sigmas.push_back(sigma_at_time(table, time));
   respace(schedule, kind, options, table);
 
   const double end = options.end_at_zero || kind == VpKind::lcm ? 0.0 : table.front();

@@ -4,6 +4,7 @@
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -51,6 +52,37 @@ std::vector<double> vp_sigma_table(const Betas& betas) {
   const auto sigmas = ((1.0 - kept) / kept).sqrt().to(at::kDouble).contiguous();  // [S]
   const auto* data = sigmas.const_data_ptr<double>();
   return {data, data + kTrainSteps};
+}
+
+namespace {
+
+/// The entry below a time, which has one above it.
+size_t entry_below(const std::vector<double>& table, double time) {
+  return std::min(static_cast<size_t>(time), table.size() - 2);
+}
+
+}  // namespace
+
+double sigma_at_time(const std::vector<double>& table, double time) {
+  const size_t low = entry_below(table, time);
+  return (table[low + 1] - table[low]) * (time - static_cast<double>(low)) + table[low];
+}
+
+double log_sigma_at_time(const std::vector<double>& table, double time) {
+  const size_t low = entry_below(table, time);
+  const double share = time - static_cast<double>(low);
+  return std::exp((1 - share) * std::log(table[low]) + share * std::log(table[low + 1]));
+}
+
+double time_at_sigma(const std::vector<double>& table, double sigma) {
+  const auto log_at = [&](size_t i) {
+    return static_cast<double>(static_cast<float>(std::log(static_cast<float>(table[i]))));
+  };
+  const double wanted = std::log(std::max(sigma, 1e-10));
+  size_t low = 0;
+  while (low + 2 < table.size() && log_at(low + 1) <= wanted) ++low;
+  const double share = std::clamp((log_at(low) - wanted) / (log_at(low) - log_at(low + 1)), 0.0, 1.0);
+  return (1 - share) * static_cast<double>(low) + share * static_cast<double>(low + 1);
 }
 
 }  // namespace keyflow::schedulers

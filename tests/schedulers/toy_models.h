@@ -12,7 +12,7 @@ namespace keyflow::schedulers::test {
 template <class Velocity>
 Denoiser flow_denoiser(const Schedule& schedule, Velocity velocity) {
   return [&schedule, velocity](const at::Tensor& x, int64_t step) {
-    return to_denoised(Prediction::flow, velocity(x, schedule.timesteps.at(step)), x, schedule, step);
+    return to_denoised(Prediction::flow, velocity(x, schedule.timestep(step)), x, schedule, step);
   };
 }
 

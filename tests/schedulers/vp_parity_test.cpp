@@ -40,7 +40,7 @@ Denoiser denoiser(const nlohmann::json& c, const Schedule& schedule) {
   const auto prediction = predictions.at(c.at("prediction").get<std::string>());
   const bool distilled = c.at("sampler") == "lcm";
   return [&schedule, prediction, distilled](const at::Tensor& x, int64_t step) {
-    const double time = schedule.timesteps.at(step);
+    const double time = schedule.timestep(step);
     const auto output = toy_velocity(x * input_scale(schedule, step), time);
     const auto x0 = to_denoised(prediction, output, x, schedule, step);
     return distilled ? consistency(x0, x, time) : x0;
