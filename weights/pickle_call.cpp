@@ -103,6 +103,14 @@ void PickleMachine::build(ValueId target, ValueId state) {
   if (kind != PickleKind::dict && kind != PickleKind::tensor) {
     bad("BUILD: expected an object to give a state to, found " + words_of(pickle_, target));
   }
+  // But a ParameterDict, which old textual inversions are, has its tensors nowhere else.
+  if (kind != PickleKind::dict || value(state).kind != PickleKind::dict) return;
+  for (size_t i = 0; i + 1 < value(state).items.size(); i += 2) {
+    const PickleValue& key = value(value(state).items[i]);
+    const PickleValue& parameters = value(value(state).items[i + 1]);
+    if (key.kind != PickleKind::text || key.text != "_parameters" || parameters.kind != PickleKind::dict) continue;
+    extend(target, std::vector<ValueId>(parameters.items), PickleKind::dict);
+  }
 }
 
 ValueId PickleMachine::container_from(PickleKind kind, const std::vector<ValueId>& arguments) {

@@ -108,6 +108,9 @@ void resolve_torch(PickleGlobal& global, std::string_view module, std::string_vi
     global.callable = Callable::rebuild_from_type;
   } else if (full == "torch.Size") {
     global.callable = Callable::size;
+  } else if (full == "torch.nn.modules.container.ParameterDict") {
+    global.callable = Callable::plain_container;
+    global.container = PickleKind::dict;
   }
   if (module == "torch" || module == "torch.storage" || module == "torch.cuda") {
     for (const auto& [text, type] : kStorageTypes) {

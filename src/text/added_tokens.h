@@ -17,6 +17,7 @@ struct AddedToken {
   bool lstrip = false, rstrip = false;  ///< takes the white space beside it along
   bool single_word = false;             ///< only where no word character touches it
   bool normalized = false;              ///< looked for after normalisation, not before
+  int64_t vectors = 1;                  ///< ids it stands for, `id` the first of them
 };
 
 /// One entry of "added_tokens" (tokenizer.json) or "added_tokens_decoder" (tokenizer_config.json).

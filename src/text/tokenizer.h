@@ -17,6 +17,15 @@ struct Tokens {
   std::string lost;                 ///< the end of the text that the limit cut off, "" if none
 };
 
+/// A word that stands for learned embeddings (textual inversion): ids from `id` on, one for each vector.
+struct LearnedWord {
+  std::string text;
+  int64_t id = 0;
+  int64_t vectors = 1;
+};
+/// More would not fit a chunk of a prompt.
+constexpr int64_t kMostVectors = 75;
+
 /// Turns a prompt into the ids of one vocabulary. Holds no state of a call; safe to share between threads.
 class Tokenizer {
  public:
@@ -28,6 +37,18 @@ class Tokenizer {
   /// return  ids with the begin and end tokens of the vocabulary's template, no padding
   /// throws Error::usage, naming the byte, for text that is not such
   virtual Tokens encode(std::string_view text, int64_t limit) const = 0;
+
+  /// The same tokenizer, which also knows these words: in any case, and not inside a longer word (unless they begin or
+  /// end with a character that is none of a word's, as "<cat>"). The longest that fits is taken; several may mean the
+  /// same ids.
+  /// throws Error::usage for an id below vocabulary(), no or too many vectors; Error::unsupported but for CLIP
+  virtual std::shared_ptr<Tokenizer> with_words(const std::vector<LearnedWord>& words) const = 0;
+
+  /// How many ids the learned word whose first is `id` stands for; 1 for all other ids.
+  virtual int64_t vectors(int64_t id) const = 0;
+
+  /// How many of the template's tokens stand before the text; encode("", 0) has all of them.
+  virtual size_t tokens_before() const = 0;
 
   /// One more than the largest id that encode() can return.
   virtual int64_t vocabulary() const = 0;
