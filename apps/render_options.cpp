@@ -1,5 +1,8 @@
 #include "apps/render_options.h"
 
+#include <algorithm>
+
+#include "schedulers/model_schedule.h"
 #include "schedulers/sampler.h"
 
 namespace keyflow::apps {
@@ -9,6 +12,32 @@ OptionGroup prompt_options() {
           {{"-p,--prompt", "TEXT", "What it shows; - reads standard input"},
            {"--prompt-file", "FILE", "Take the prompt from a file"},
            {"-n,--negative,--negative-prompt", "TEXT", "What it shall not show [the model's]"}}};
+}
+
+OptionGroup image_prompt_options() {
+  OptionGroup group = prompt_options();
+  group.options.push_back({"--plain-prompt", "", "Take (word:1.2), [word] and BREAK as they are"});
+  group.options.push_back({"--clip-skip", "N", "Text encoder layer from the end; 1 is the last [the family's]"});
+  group.options.push_back(
+      {"--empty-negative", "KIND", "An empty negative prompt is zeros or text [the model's]", {"zeros", "text"}});
+  return group;
+}
+
+OptionGroup start_options() {
+  return {"Picture to picture",
+          {{"-i,--init-img", "PICTURE", "Start from a picture; without a size it keeps its own"},
+           {"--strength", "X", "Share of the steps that is done on it, 0 to 1 [.75; with a mask 1]"},
+           {"--mask", "PICTURE", "White: painted anew; black keeps every bit"},
+           {"-b,--batch-count,--batch", "N", "Pictures, with seeds counted up [1]"}}};
+}
+
+OptionGroup control_options() {
+  return {"ControlNet",
+          {{"--control-net", "FILE", "A ControlNet; repeat for more", {}, true},
+           {"--control-image", "PICTURE", "What it reads, one for each", {}, true},
+           {"--control-strength", "LIST", "Strength, one for all or each: 0.8,1 [1]"},
+           {"--control-start", "LIST", "Share of the steps after which it begins [0]"},
+           {"--control-end,--control-stop", "LIST", "Share of the steps after which it ends [1]"}}};
 }
 
 OptionGroup keyframe_options() {
@@ -44,12 +73,31 @@ OptionGroup sampling_options() {
            {"--conventions", "NAME", "official or diffusers: whose sigmas and resizing", {"official", "diffusers"}}}};
 }
 
+OptionGroup image_sampling_options() {
+  OptionGroup group = sampling_options();
+  auto schedules = schedulers::schedule_names();
+  std::replace(schedules.begin(), schedules.end(), std::string("auto"), std::string("model"));
+  group.options.push_back({"--scheduler,--schedule", "NAME", "karras, sgm_uniform, ... [the model's]", schedules});
+  group.options.push_back({"--guidance", "X", "Scale that a distilled network is told (FLUX.1-dev) [the model's]"});
+  group.options.push_back({"--guidance-rescale", "X", "Pull the guided prediction back by this share [0]"});
+  group.options.push_back({"--eta", "X", "Share of fresh noise of stochastic samplers [the sampler's]"});
+  group.options.push_back({"--slg-scale,--skip-layer-scale", "X", "Skip-layer guidance (SD3.5), 2.5 suits [0]"});
+  group.options.push_back({"--skip-layers", "LIST", "Which layers [7,8,9]"});
+  group.options.push_back({"--skip-layer-start", "X", "From this share of the steps [.01]"});
+  group.options.push_back({"--skip-layer-end,--skip-layer-stop", "X", "To this share [.2]"});
+  return group;
+}
+
 OptionGroup model_options() {
   return {"Model",
           {{"-m,--model", "MODEL", "mini, a folder or a file [mini]"},
-           {"--transformer,--diffusion-model", "FILE", "Another transformer"},
-           {"--text-encoder,--t5xxl", "FILE", "Another text encoder"},
+           {"--transformer,--diffusion-model", "FILE", "Another denoising network"},
+           {"--clip_l,--clip-l,--text-encoder", "FILE", "Another text encoder; which one it is, its tensors say"},
+           {"--clip_g,--clip-g", "FILE", "Another second CLIP text encoder"},
+           {"--t5xxl", "FILE", "Another T5 text encoder (umT5 for Wan)"},
            {"--vae", "FILE", "Another VAE"},
+           {"--tae,--taesd", "FILE", "A tiny autoencoder: decodes, and makes previews"},
+           {"--decoder", "KIND", "What makes pixels [tiny where --taesd is given]", {"full", "tiny"}},
            {"--clip_vision,--image-encoder,--clip-vision", "FILE", "Another picture encoder"},
            {"--tokenizer", "PATH", "Another tokenizer"},
            {"--dtype", "TYPE", "fp32, bf16, fp16 or auto, which probes the machine [auto]"},

@@ -7,6 +7,10 @@ namespace keyflow::apps {
 
 // Option groups shared by the commands that render, encode and decode; names are the field's.
 OptionGroup prompt_options();
+OptionGroup image_prompt_options();
+OptionGroup start_options();
+OptionGroup control_options();
+OptionGroup image_sampling_options();
 OptionGroup keyframe_options();
 OptionGroup size_options();  ///< of one picture
 OptionGroup length_options();

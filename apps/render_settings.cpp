@@ -31,7 +31,14 @@ constexpr Mapping kTexts[] = {{"negative-prompt", "negative"},
                               {"conventions", "conventions"},
                               {"model", "model"},
                               {"diffusion-model", "transformer"},
-                              {"t5xxl", "text_encoder"},
+                              {"text-encoder", "text_encoder"},
+                              {"clip-g", "text_encoder_2"},
+                              {"t5xxl", "text_encoder_3"},
+                              {"taesd", "tiny_vae"},
+                              {"decoder", "decoder"},
+                              {"schedule", "schedule"},
+                              {"empty-negative", "empty_negative"},
+                              {"skip-layers", "skip_layers"},
                               {"vae", "vae"},
                               {"clip-vision", "image_encoder"},
                               {"tokenizer", "tokenizer"},
@@ -53,6 +60,15 @@ constexpr NumberMapping kNumbers[] = {
     {"steps", "steps", true, 1, 10000},
     {"shift", "shift", false, 0.01, 1000},
     {"cfg-scale", "guidance_scale", false, 0.01, 1000},
+    {"guidance", "guidance", false, 0, 1000},
+    {"guidance-rescale", "guidance_rescale", false, 0, 1},
+    {"eta", "eta", false, 0, 1},
+    {"clip-skip", "clip_skip", true, 1, 100},
+    {"strength", "strength", false, 0, 1},
+    {"batch", "batch", true, 1, 10000},
+    {"skip-layer-scale", "skip_layer_scale", false, 0, 1000},
+    {"skip-layer-start", "skip_layer_start", false, 0, 1},
+    {"skip-layer-stop", "skip_layer_stop", false, 0, 1},
 };
 
 class Reader {
@@ -65,6 +81,18 @@ class Reader {
     }
     for (const auto& mapping : kNumbers) read_number(mapping);
     if (arguments_.has("color-match")) set("color_match", "true", "color-match");
+    if (arguments_.has("plain-prompt")) set("prompt_syntax", "plain", "plain-prompt");
+    if (arguments_.has("init-img")) set("init_image", arguments_.text("init-img"), "init-img");
+    for (const char* name : {"control-net", "control-image"}) {
+      const std::string field = std::string(name) == "control-net" ? "control_nets" : "control_images";
+      for (const auto& text : arguments_.list(name)) set(field.c_str(), text, name);
+    }
+    for (const auto& [option, field] : {std::pair{"control-strength", "control_strengths"},
+                                        {"control-start", "control_starts"},
+                                        {"control-stop", "control_stops"}}) {
+      if (arguments_.has(option)) set(field, arguments_.text(option), option);
+    }
+    if (arguments_.has("mask")) set("mask", arguments_.text("mask"), "mask");
     read_prompt();
     read_keyframes();
     read_size();

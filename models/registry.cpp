@@ -243,17 +243,17 @@ namespace {
 
 struct PartName {
   Part part;
-  std::string_view name, option;
+  std::string_view name, field, option;
 };
 constexpr std::array kPartNames{
-    PartName{Part::denoiser, "diffusion model", "--diffusion-model"},
-    PartName{Part::text_encoder, "text encoder", "--text-encoder"},
-    PartName{Part::text_encoder_2, "second text encoder", "--clip-g"},
-    PartName{Part::t5_encoder, "T5 text encoder", "--t5xxl"},
-    PartName{Part::vae, "VAE", "--vae"},
-    PartName{Part::tiny_vae, "tiny VAE", "--taesd"},
-    PartName{Part::image_encoder, "picture encoder", "--image-encoder"},
-    PartName{Part::control_net, "ControlNet", "--control-net"},
+    PartName{Part::denoiser, "diffusion model", "transformer", "--diffusion-model"},
+    PartName{Part::text_encoder, "text encoder", "text_encoder", "--text-encoder"},
+    PartName{Part::text_encoder_2, "second text encoder", "text_encoder_2", "--clip-g"},
+    PartName{Part::t5_encoder, "T5 text encoder", "text_encoder_3", "--t5xxl"},
+    PartName{Part::vae, "VAE", "vae", "--vae"},
+    PartName{Part::tiny_vae, "tiny VAE", "tiny_vae", "--taesd"},
+    PartName{Part::image_encoder, "picture encoder", "image_encoder", "--image-encoder"},
+    PartName{Part::control_net, "ControlNet", "control_net", "--control-net"},
 };
 
 const PartName& entry_of(Part part) {
@@ -263,6 +263,7 @@ const PartName& entry_of(Part part) {
 }  // namespace
 
 std::string_view name_of(Part part) { return entry_of(part).name; }
+std::string_view field_of(Part part) { return entry_of(part).field; }
 std::string_view option_of(Part part) { return entry_of(part).option; }
 
 }  // namespace keyflow::models

@@ -14,6 +14,9 @@ enum class Part { denoiser, text_encoder, text_encoder_2, t5_encoder, vae, tiny_
 /// "denoiser", "text encoder", ...
 std::string_view name_of(Part part);
 
+/// The setting that names a file for the part: "transformer", "text_encoder_2".
+std::string_view field_of(Part part);
+
 /// The option that names a file for the part: "--text-encoder".
 std::string_view option_of(Part part);
 

@@ -9,7 +9,8 @@ void decode_segments(const RenderPlan& plan, const Compute& compute, size_t firs
                      const std::vector<at::Tensor>& latents, const std::vector<std::vector<ColourTarget>>& colours,
                      FrameWriter& writer, PhaseClock& clock) {
   clock.start(Phase::load, 1);
-  const std::unique_ptr<Codec> codec = plan.model->load_codec(compute);
+  const bool is_tiny = plan.settings.decoder == "tiny";
+  const std::unique_ptr<Codec> codec = is_tiny ? plan.model->load_tiny_codec(compute) : plan.model->load_codec(compute);
   clock.start(Phase::decode, plan.settings.frames, plan.segments[first].start);
   for (size_t k = first; k < last; ++k) {
     writer.begin_segment(k, colours[k]);

@@ -21,20 +21,36 @@ class Guided {
   at::Tensor operator()(const at::Tensor& x, int64_t step) const {
     const Schedule& schedule = run_.schedule;
     const at::Tensor seen = keep(x, step);
-    const StepPlace place{schedule.timesteps[static_cast<size_t>(step)], step, schedule.steps()};
+    const StepPlace place{schedule.timestep(step), schedule.step_of(step), schedule.steps()};
     at::Tensor input = seen * schedulers::input_scale(schedule, step);
     if (conditioning_.channels.defined()) input = at::cat({input, conditioning_.channels}, 1);
     at::Tensor output = predict(input, place, Pass::prompt);  // [1, Z, T, h, w]
+    const at::Tensor own = output;
     if (conditioning_.negative.tokens.defined()) {
-      output = schedulers::guided(output, predict(input, place, Pass::negative), settings_.guidance_scale);
+      output = schedulers::guided(own, predict(input, place, Pass::negative), settings_.guidance_scale);
+    }
+    if (skips_layers(place)) {
+      output = output + settings_.skip_layer_scale * (own - predict(input, place, Pass::skipped));
+    }
+    if (settings_.guidance_rescale > 0) {
+      output = schedulers::rescaled_guidance(output, own, settings_.guidance_rescale);
     }
     at::Tensor denoised = schedulers::to_denoised(run_.prediction, output, seen, schedule, step);
+    const bool is_consistency = settings_.sampler == "lcm" && run_.prediction != schedulers::Prediction::flow;
+    if (is_consistency) denoised = schedulers::consistency(denoised, seen, place.time);
     if (!conditioning_.kept) return denoised;
     const KeptLatents& kept = *conditioning_.kept;
     return kept.latents + kept.mask * (denoised - kept.latents);
   }
 
  private:
+  /// source diffusers 0.42.1 pipelines/stable_diffusion_3/pipeline_stable_diffusion_3.py __call__
+  bool skips_layers(const StepPlace& place) const {
+    const auto index = static_cast<double>(place.index), count = static_cast<double>(place.count);
+    return settings_.skip_layer_scale > 0 && index > count * settings_.skip_layer_start &&
+           index < count * settings_.skip_layer_stop;
+  }
+
   /// Outside the mask, the given latents with the noise of this step.
   at::Tensor keep(const at::Tensor& x, int64_t step) const {
     if (!conditioning_.kept) return x;

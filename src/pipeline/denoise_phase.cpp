@@ -23,13 +23,12 @@ at::Tensor start_of(const Conditioning& conditioning, const schedulers::Schedule
 class StepKeeper {
  public:
   StepKeeper(const RenderPlan& plan, size_t segment, int64_t steps, const std::vector<at::Tensor>& finished,
-             const std::optional<LatentColours>& colours, const OutputOptions& output, const std::string& metadata,
-             PhaseClock& clock)
+             const Previewer& preview, const OutputOptions& output, const std::string& metadata, PhaseClock& clock)
       : plan_(plan),
         segment_(segment),
         steps_(steps),
         finished_(finished),
-        colours_(colours),
+        preview_(preview),
         output_(output),
         metadata_(metadata),
         clock_(clock) {}
@@ -41,8 +40,8 @@ class StepKeeper {
     require_finite(state.latents, "denoise");
     last_ = state;
     clock_.advance(static_cast<int64_t>(segment_) * steps_ + state.step);
-    if (colours_ && output_.preview_every > 0 && state.step % output_.preview_every == 0) {
-      clock_.observer().preview(state.step, preview_picture(denoised, *colours_));
+    if (preview_ && output_.preview_every > 0 && state.step % output_.preview_every == 0) {
+      clock_.observer().preview(state.step, preview_(denoised));
     }
     const bool stopped = clock_.observer().wants_stop() && state.step < steps_;
     const bool due = output_.checkpoint_every > 0 && state.step % output_.checkpoint_every == 0;
@@ -58,7 +57,7 @@ class StepKeeper {
   size_t segment_;
   int64_t steps_;
   const std::vector<at::Tensor>& finished_;
-  const std::optional<LatentColours>& colours_;
+  const Previewer& preview_;
   const OutputOptions& output_;
   const std::string& metadata_;
   PhaseClock& clock_;
@@ -69,8 +68,8 @@ class StepKeeper {
 
 void denoise_segments(const RenderPlan& plan, size_t first, size_t last, const std::vector<Conditioning>& conditioning,
                       std::vector<at::Tensor>& latents, std::optional<schedulers::SamplerState> resume,
-                      const std::optional<LatentColours>& colours, const OutputOptions& output,
-                      const std::string& metadata, PhaseClock& clock) {
+                      const Previewer& preview, const OutputOptions& output, const std::string& metadata,
+                      PhaseClock& clock) {
   const Model& model = *plan.model;
   const Network& network = model.network(models::Part::denoiser);
   const RunSchedule schedule = model.schedule(plan.settings);
@@ -83,7 +82,7 @@ void denoise_segments(const RenderPlan& plan, size_t first, size_t last, const s
     const Conditioning& given = conditioning[k - first];
     const schedulers::StepNoise draw =
         schedulers::seeded_noise({plan.settings.seed + k}, noise_shape(plan, plan.segments[k]), given.draws);
-    StepKeeper keeper(plan, k, steps, latents, colours, output, metadata, clock);
+    StepKeeper keeper(plan, k, steps, latents, preview, output, metadata, clock);
     keeper.start_from(std::exchange(resume, std::nullopt));
     FailedStep failed;
     std::string place;
@@ -96,7 +95,7 @@ void denoise_segments(const RenderPlan& plan, size_t first, size_t last, const s
         clock.start(Phase::denoise, total, static_cast<int64_t>(k) * steps);
       }
       schedulers::SamplerOptions options = schedule.options;
-      options.noise = draw;
+      options.noise = [&](int64_t step) { return draw(step + given.later_draws); };
       options.on_step = [&](const auto& state, const at::Tensor& denoised) { keeper(state, denoised); };
       options.resume = keeper.last();
       try {

@@ -14,11 +14,11 @@ namespace keyflow::pipeline {
 /// conditioning  one for each of them
 /// latents       of all segments before `first`; the new ones are appended
 /// resume        the sampler's state within segment `first`; read once
-/// colours       for previews, when asked for
+/// preview       when asked for
 /// throws        Error::interrupted after the state has been saved; Error::numeric naming step and module
 void denoise_segments(const RenderPlan& plan, size_t first, size_t last, const std::vector<Conditioning>& conditioning,
                       std::vector<at::Tensor>& latents, std::optional<schedulers::SamplerState> resume,
-                      const std::optional<LatentColours>& colours, const OutputOptions& output,
-                      const std::string& metadata, PhaseClock& clock);
+                      const Previewer& preview, const OutputOptions& output, const std::string& metadata,
+                      PhaseClock& clock);
 
 }  // namespace keyflow::pipeline

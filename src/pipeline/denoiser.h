@@ -14,9 +14,11 @@ struct PromptEmbedding {
   at::Tensor pooled;  ///< [1, P] float32; undefined where the family has no pooled text
 };
 
-/// A picture that a ControlNet reads.
+/// A picture that a ControlNet reads, and how it acts.
 struct ControlPicture {
   at::Tensor pixels;  ///< [1, 3, H, W] float32 in [0, 1]
+  double strength = 1;
+  double start = 0, stop = 1;  ///< shares of the steps between which it acts
 };
 
 /// Latents that stay as they are outside a mask.
@@ -33,10 +35,11 @@ struct Conditioning {
   std::vector<ControlPicture> controls;  ///< one for each ControlNet
   at::Tensor initial;                    ///< [1, Z, T, h, w] clean latents to start from; undefined: from noise alone
   std::optional<KeptLatents> kept;
-  int64_t draws = 0;              ///< of the seed's generator that went before the first noise
-  int64_t width = 0, height = 0;  ///< pixels of the frame
-  double guidance = 0;                    ///< the scale that a distilled network is told
-  std::vector<int64_t> skipped_layers;    ///< that Pass::skipped leaves out
+  int64_t later_draws = 0;              ///< of it that came between the first noise and that of the steps
+  int64_t draws = 0;                    ///< of the seed's generator that went before the first noise
+  int64_t width = 0, height = 0;        ///< pixels of the frame
+  double guidance = 0;                  ///< the scale that a distilled network is told
+  std::vector<int64_t> skipped_layers;  ///< that Pass::skipped leaves out
 };
 
 /// Which of the passes of a step: with the prompt, with the negative one, or with the prompt but without some layers.

@@ -15,8 +15,12 @@ class FrameSink;
 
 namespace keyflow::pipeline {
 
+/// The file of picture `index` of several: "a.png" -> "a_0.png"; a pattern's own number.
+std::filesystem::path batch_path(const std::filesystem::path& path, int64_t index);
+
 /// Takes decoded frames in order and hands them on as bytes: joins segments at their shared border frame, matches
-/// colours where asked, and notices a video of one colour.
+/// colours where asked, puts back what a mask keeps, and notices a video of one colour. Several pictures become a file
+/// each, with the settings that make this one alone.
 class FrameWriter {
  public:
   /// `path` "" writes nothing (latents are the output, but a following segment needs the last frame).
@@ -37,6 +41,7 @@ class FrameWriter {
   std::vector<std::filesystem::path> outputs() const;
 
  private:
+  void open(const std::filesystem::path& path, const std::string& metadata);
   void emit(at::Tensor frame);
 
   const RenderPlan& plan_;
@@ -47,6 +52,8 @@ class FrameWriter {
   int64_t frame_ = 0, written_ = 0;
   at::Tensor border_;       // [3, H, W] last frame of the segment before
   at::Tensor first_pixel_;  // [3, 1, 1] uint8
+  at::Tensor kept_;         // [3, H, W] uint8 picture to start from, where there is a mask
+  at::Tensor mask_;         // [H, W]
   bool constant_ = true;
 };
 

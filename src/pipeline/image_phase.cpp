@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "media/resize.h"
+#include "pipeline/init_image.h"
 #include "pipeline/keyframes.h"
 #include "pipeline/picture_tokens.h"
 #include "pipeline/precision.h"
@@ -64,12 +65,11 @@ std::vector<ColourTarget> colour_targets(const RenderPlan& plan, const Segment& 
   return targets;
 }
 
-std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t first, size_t last,
-                                               const at::Tensor& continued, PhaseClock& clock) {
+std::vector<Conditioning> encode_pictures(const RenderPlan& plan, size_t first, size_t last,
+                                          const at::Tensor& continued, PhaseClock& clock) {
   const Model& model = *plan.model;
   const ModelFacts& facts = model.facts();
-  std::vector<PictureConditions> conditions(last - first);
-  if (!facts.takes_keyframes) return conditions;
+  std::vector<Conditioning> conditions(last - first);
   const auto segment = [&](size_t i) -> const Segment& { return plan.segments[first + i]; };
   const auto has_pictures = [&](size_t i) { return !segment(i).keyframes.empty() || segment(i).continues; };
   const int64_t frames = plan.settings.frames;
@@ -82,7 +82,7 @@ std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t fi
       const PictureEncoder encoder = model.load_picture_encoder(compute);
       clock.start(Phase::image, frames, segment(0).start);
       for (size_t i = 0; i < conditions.size(); ++i) {
-        conditions[i].tokens = tokens_of(encoder, plan, pictures_of(plan, segment(i), continued));
+        conditions[i].pictures = tokens_of(encoder, plan, pictures_of(plan, segment(i), continued));
       }
     };
     if (needed) {
@@ -91,10 +91,13 @@ std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t fi
       release_pages(network);
     } else {
       const int64_t tokens = facts.pictures.count * facts.pictures.tokens;
-      for (auto& condition : conditions) condition.tokens = at::zeros({1, tokens, facts.pictures.channels}, at::kFloat);
+      for (auto& condition : conditions) {
+        condition.pictures = at::zeros({1, tokens, facts.pictures.channels}, at::kFloat);
+      }
     }
   }
   clock.throw_if_stopped();
+  if (!facts.takes_keyframes && !needs_init_image(plan)) return conditions;
   const Network& vae = model.network(models::Part::vae);
   with_fallback(plan.compute, vae, "image", clock.observer(), "VAE encoder", [&](const Compute& compute) {
     clock.start(Phase::load, 1);
@@ -105,8 +108,14 @@ std::vector<PictureConditions> encode_pictures(const RenderPlan& plan, size_t fi
         clock.advance(segment(i).start + done);
         clock.throw_if_stopped();
       };
-      conditions[i].keyframes = condition_latents(*codec, facts, given_frames(plan, segment(i), continued),
-                                                  segment(i).frames, plan.settings, plan.tile, progress);
+      if (facts.takes_keyframes) {
+        conditions[i].channels = condition_latents(*codec, facts, given_frames(plan, segment(i), continued),
+                                                   segment(i).frames, plan.settings, plan.tile, progress);
+      }
+      if (needs_init_image(plan)) {
+        add_init_image(conditions[i], plan, *codec, plan.settings.seed + first + i);
+        progress(1);
+      }
     }
   });
   release_pages(vae);

@@ -27,8 +27,11 @@ json recorded_settings(const RenderSettings& settings) {
   RenderSettings named = settings;
   for (std::string* path :
        {&named.model, &named.transformer, &named.text_encoder, &named.text_encoder_2, &named.text_encoder_3,
-        &named.tokenizer, &named.vae, &named.tiny_vae, &named.image_encoder}) {
+        &named.tokenizer, &named.vae, &named.tiny_vae, &named.image_encoder, &named.init_image, &named.mask}) {
     *path = recorded(*path);
+  }
+  for (auto* list : {&named.control_nets, &named.control_images}) {
+    for (auto& path : *list) path = recorded(path);
   }
   for (auto& keyframe : named.keyframes) {
     keyframe.picture = keyframe.name.empty() ? recorded(keyframe.picture.string()) : keyframe.name;
@@ -46,7 +49,7 @@ std::string picture_hash(const at::Tensor& rgb) {
 
 std::string tokenizer_hash(const fs::path& path) {
   if (!fs::is_directory(path)) return weights::file_sha256(path);
-  for (const char* name : {"tokenizer.json", "spiece.model"}) {
+  for (const char* name : {"tokenizer.json", "spiece.model", "merges.txt"}) {
     if (fs::exists(path / name)) return weights::file_sha256(path / name);
   }
   return "";
@@ -75,16 +78,44 @@ fs::path look_for(const std::string& name, const fs::path& beside) {
 std::map<std::string, std::string> content_hashes(const RenderPlan& plan) {
   std::map<std::string, std::string> hashes;
   for (const auto& [part, network] : plan.model->networks()) {
-    hashes[std::string(name_of(part))] = weights::model_hash(*network.file());
+    hashes[std::string(field_of(part))] = weights::model_hash(*network.file());
   }
   for (const auto& [part, path] : plan.model->parts().tokenizers) {
-    hashes["tokenizer of the " + std::string(name_of(part))] = tokenizer_hash(path);
+    hashes["tokenizer of " + std::string(field_of(part))] = tokenizer_hash(path);
   }
   for (const auto& keyframe : plan.settings.keyframes) {
     hashes["keyframe " + std::to_string(keyframe.frame)] = picture_hash(plan.pictures.at(keyframe.picture));
   }
+  for (size_t i = 0; i < plan.settings.control_images.size(); ++i) {
+    const std::string number = std::to_string(i);
+    hashes["control_nets " + number] = weights::model_hash(*plan.model->control_nets()[i].file());
+    hashes["control_images " + number] = picture_hash(plan.pictures.at(plan.settings.control_images[i]));
+  }
+  for (const auto& [name, path] : {std::pair{"init_image", plan.settings.init_image}, {"mask", plan.settings.mask}}) {
+    if (!path.empty()) hashes[name] = picture_hash(plan.pictures.at(path));
+  }
   return hashes;
 }
+
+namespace {
+
+/// Whether something newer than the metadata decides what lies behind a hash.
+bool is_replaced(const RenderSettings& settings, const std::string& hashed) {
+  const auto overridden = [&](const std::string& field) {
+    const auto origin = settings.origins.find(field);
+    return origin != settings.origins.end() && origin->second > Origin::metadata;
+  };
+  if (hashed.starts_with("keyframe ")) return overridden("keyframes");
+  if (hashed.starts_with("control_")) return overridden(hashed.substr(0, hashed.find(' ')));
+  if (overridden("model") || overridden(hashed)) return true;
+  const bool is_tokenizer = hashed.starts_with("tokenizer");
+  if (is_tokenizer && overridden("tokenizer")) return true;
+  // Which text encoder an option's file is shows only in its tensors.
+  return (is_tokenizer || hashed.starts_with("text_encoder")) &&
+         (overridden("text_encoder") || overridden("text_encoder_2") || overridden("text_encoder_3"));
+}
+
+}  // namespace
 
 std::string metadata_text(const RenderPlan& plan) {
   return json{{"program", "keyflow " KEYFLOW_VERSION},
@@ -117,22 +148,21 @@ RenderSettings settings_from_metadata(const fs::path& file) {
     keyframe.name = keyframe.picture.generic_string();
     keyframe.picture = look_for(keyframe.name, file);
   }
+  for (auto& picture : settings.control_images) picture = look_for(picture, file).string();
+  for (std::string* picture : {&settings.init_image, &settings.mask}) {
+    if (!picture->empty()) *picture = look_for(*picture, file).string();
+  }
   return settings;
 }
 
 void require_expected_hashes(const RenderPlan& plan) {
   const RenderSettings& settings = plan.settings;
   if (settings.expected_hashes.empty()) return;
-  const auto overridden = [&](const std::string& field) {
-    const auto origin = settings.origins.find(field);
-    return origin != settings.origins.end() && origin->second > Origin::metadata;
-  };
   std::vector<std::string> differences;
   for (const auto& [part, hash] : content_hashes(plan)) {
     const auto expected = settings.expected_hashes.find(part);
     if (expected == settings.expected_hashes.end() || expected->second == hash) continue;
-    const bool is_keyframe = part.starts_with("keyframe ");
-    if (is_keyframe ? overridden("keyframes") : overridden("model") || overridden(part)) continue;
+    if (is_replaced(settings, part)) continue;
     differences.push_back(c10::str(part, ": expected ", printable(expected->second.substr(0, 12)), "..., found ",
                                    hash.substr(0, 12), "..."));
   }

@@ -1,6 +1,7 @@
 #include "pipeline/model.h"
 
 #include "core/error.h"
+#include "models/taesd/tiny_load.h"
 #include "pipeline/families/families.h"
 
 namespace keyflow::pipeline {
@@ -9,6 +10,21 @@ using models::Part;
 namespace {
 
 std::string quoted(const std::filesystem::path& path) { return printable(path.string(), 400); }
+
+/// Distilled from a KL autoencoder: one picture at a time, whole.
+class TinyCodec final : public Codec {
+ public:
+  explicit TinyCodec(taesd::Decoder decoder) : decoder_(std::move(decoder)) {}
+  at::Tensor encode(int64_t, const FrameSource&, int64_t, const at::Tensor&) const override {
+    fail(ErrorKind::internal, "the tiny VAE only decodes");
+  }
+  void decode(const at::Tensor& latents, const FrameSink& sink, int64_t) const override {
+    sink(decoder_(latents.squeeze(2)).unsqueeze(2));
+  }
+
+ private:
+  taesd::Decoder decoder_;
+};
 
 /// The part that tells which family a model belongs to.
 const PartFile* telling_part(const ModelParts& parts) {
@@ -23,6 +39,30 @@ const PartFile* telling_part(const ModelParts& parts) {
 
 PictureEncoder Model::load_picture_encoder(const Compute&) const {
   fail(ErrorKind::internal, facts_.variant, " has no picture encoder");
+}
+
+at::Tensor Model::masked_channels(const at::Tensor&, const at::Tensor&) const {
+  fail(ErrorKind::internal, facts_.variant, " takes no masked picture");
+}
+
+void Model::add_tiny_vae() {
+  if (!parts_.has(Part::tiny_vae)) return;
+  const auto& tensors = add_network(Part::tiny_vae).file()->tensors();
+  const auto keys = taesd::tiny_keys(tensors, taesd::Half::decoder);
+  require(keys.has_value(), ErrorKind::config, "the tiny VAE ", quoted(parts_.parts.at(Part::tiny_vae).file->path()),
+          ": expected a decoder, found an encoder alone");
+  const taesd::TinyConfig config = taesd::tiny_config_from_tensors(tensors, *keys);
+  require_fit(Part::tiny_vae, config.latent_channels, facts_.latent_channels, "latent channels",
+              "TAESD for SD 1 and 2, TAESDXL, TAESD3 or TAEF1, by --taesd");
+  require_fit(Part::tiny_vae, config.stride(), facts_.stride, "pixels along a latent position", "another --taesd");
+}
+
+std::unique_ptr<Codec> Model::load_tiny_codec(const Compute& compute) const {
+  return std::make_unique<TinyCodec>(taesd::load_decoder(network(Part::tiny_vae).file(), compute));
+}
+
+void Model::add_control_nets() {
+  for (const auto& part : parts_.control_nets) control_nets_.push_back(plan_network(part));
 }
 
 const Network& Model::add_network(Part part) { return networks_[part] = plan_network(parts_.parts.at(part)); }

@@ -75,6 +75,7 @@ class Model {
   /// By the part they are; absent parts are absent.
   const std::map<models::Part, Network>& networks() const { return networks_; }
   const Network& network(models::Part part) const { return networks_.at(part); }
+  const std::vector<Network>& control_nets() const { return control_nets_; }
 
   /// Fills in what nobody has set, as the publisher's program does.
   virtual Habits apply_presets(RenderSettings& settings) = 0;
@@ -87,10 +88,20 @@ class Model {
                                                     const RenderSettings& settings, const Compute& compute,
                                                     Observer& observer) const = 0;
 
+  /// The channels beside the noisy latents of a network that was made for inpainting.
+  ///
+  /// masked  [1, Z, 1, h, w] latents of the picture without what the mask covers
+  /// mask    [1, 1, H, W] pixels, 1 where something new is made
+  /// return  [1, K, 1, h, w]
+  virtual at::Tensor masked_channels(const at::Tensor& masked, const at::Tensor& mask) const;
+  /// Layers that skip-layer guidance leaves out when nobody names any; none where the family does not know it.
+  virtual std::vector<int64_t> skippable_layers() const { return {}; }
   /// Only where facts().pictures has slots.
   virtual PictureEncoder load_picture_encoder(const Compute& compute) const;
   virtual std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const = 0;
   virtual std::unique_ptr<Codec> load_codec(const Compute& compute) const = 0;
+  /// The tiny autoencoder, which only decodes. Only where it is among the networks.
+  std::unique_ptr<Codec> load_tiny_codec(const Compute& compute) const;
 
   /// Bytes each phase will hold at its peak, from the sizes alone; weights count where they are converted, not where
   /// they stay mapped. Meant to be above what is measured, by less than a half.
@@ -100,6 +111,10 @@ class Model {
  protected:
   explicit Model(ModelParts parts) : parts_(std::move(parts)) {}
 
+  /// plan_network of a tiny autoencoder if there is one, and its fit to the latents.
+  void add_tiny_vae();
+  /// plan_network of all ControlNets; without ones for other families (Error::config).
+  void add_control_nets();
   /// plan_network of a part that was found.
   const Network& add_network(models::Part part);
   /// The tokenizer of a text encoder, whose ids that has.
@@ -112,6 +127,7 @@ class Model {
  private:
   ModelParts parts_;
   std::map<models::Part, Network> networks_;
+  std::vector<Network> control_nets_;
 };
 
 /// A part that a model needs and that was not found.

@@ -5,6 +5,8 @@
 #include "core/data_folder.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "models/clip/text_load.h"
+#include "models/t5/config.h"
 #include "text/tokenizer.h"
 #include "weights/formats.h"
 
@@ -66,13 +68,13 @@ bool can_be(const PartFile& found, Part wanted, Part& place) {
 }
 
 /// Opens what must hold this part's network, and puts it in its place unless that is taken.
-void add_part(ModelParts& model, const fs::path& path, Part wanted) {
+const NetworkType* add_part(ModelParts& model, const fs::path& path, Part wanted) {
   const std::vector<PartFile> opened = open_part(path);
   for (const auto& found : opened) {
     Part place = wanted;
     if (!can_be(found, wanted, place)) continue;
     model.parts.emplace(place, found);
-    return;
+    return found.type;
   }
   const PartFile& first = opened.front();
   const auto& tensors = first.file->tensors();
@@ -98,14 +100,15 @@ const std::vector<std::pair<std::string, Part>>& diffusers_parts() {
   return list;
 }
 
-/// Names of model_index.json must be plain parts that keyflow knows, of classes it can build.
-void check_model_index(const fs::path& path) {
+/// Names of model_index.json must be plain parts that keyflow knows, of classes it can build. Returns those classes.
+std::map<std::string, std::string> read_model_index(const fs::path& path) {
   const json index = read_json(path);
   const std::string where = quoted(path);
   require(index.is_object(), ErrorKind::config, where, ": expected an object, found ", index.type_name());
   // What keyflow leaves alone: it has tokenizers and schedulers of its own making, and no judgement of pictures.
   const std::set<std::string> others{"tokenizer",       "tokenizer_2",       "tokenizer_3",    "scheduler",
                                      "image_processor", "feature_extractor", "safety_checker", "transformer_2"};
+  std::map<std::string, std::string> classes;
   for (const auto& [name, value] : index.items()) {
     if (!value.is_array()) continue;
     const auto known = std::find_if(diffusers_parts().begin(), diffusers_parts().end(),
@@ -122,7 +125,9 @@ void check_model_index(const fs::path& path) {
             "\": unknown class ", printable(value[1].get<std::string>()));
     require(name == "safety_checker" || name == "feature_extractor" || is_there(path.parent_path() / name),
             ErrorKind::config, where, ": part \"", name, "\": expected a folder of that name, found none");
+    if (built) classes[name] = value[1].get<std::string>();
   }
+  return classes;
 }
 
 /// Where the tokenizer of a folder belongs: to the text encoder of the same number, or to what was given instead of it.
@@ -153,10 +158,16 @@ void add_tokenizers(ModelParts& model) {
 
 void open_diffusers_folder(ModelParts& model) {
   model.layout = "diffusers folder";
-  if (const fs::path index = inside(model.folder, "model_index.json"); !index.empty()) check_model_index(index);
+  const fs::path index = inside(model.folder, "model_index.json");
+  const auto classes = index.empty() ? std::map<std::string, std::string>() : read_model_index(index);
   for (const auto& [name, part] : diffusers_parts()) {
     const fs::path path = inside(model.folder, name);
-    if (!path.empty() && (!model.has(part) || is_text(part))) add_part(model, path, part);
+    if (path.empty() || (model.has(part) && !is_text(part))) continue;
+    const NetworkType* type = add_part(model, path, part);
+    const auto stated = classes.find(name);
+    require(stated == classes.end() || type->has_class(stated->second), ErrorKind::config, quoted(index), ": part \"",
+            name, "\": expected tensors of the class ", printable(stated == classes.end() ? "" : stated->second),
+            ", found ", type->title);
   }
   add_tokenizers(model);
   model.scheduler_config = inside(model.folder, "scheduler/scheduler_config.json");
@@ -248,6 +259,24 @@ fs::path model_path(const std::string& name) {
   return path;
 }
 
+/// Published single files come without vocabularies: CLIP's and T5's are shipped. umT5's is its model's own.
+void add_shipped_tokenizers(ModelParts& model) {
+  const fs::path shipped = data_folder() / "configs" / "tokenizers";
+  for (const Part part : {Part::text_encoder, Part::text_encoder_2}) {
+    if (!model.has(part) || model.tokenizers.count(part) > 0) continue;
+    const PartFile& found = model.parts.at(part);
+    const auto keys = clip::text_towers(found.file->tensors()).at(static_cast<size_t>(found.index));
+    const clip::TextConfig config = clip::text_config(*found.file, keys, found.config), published;
+    if (config.vocab_size != published.vocab_size) continue;
+    model.tokenizers[part] = shipped / (config.hidden_size > published.hidden_size ? "openclip" : "clip");
+  }
+  if (!model.has(Part::t5_encoder) || model.tokenizers.count(Part::t5_encoder) > 0) return;
+  const int64_t vocabulary =
+      t5::encoder_config_from_tensors(model.parts.at(Part::t5_encoder).file->tensors()).vocab_size;
+  constexpr int64_t kT5Vocabulary = 32128;
+  if (vocabulary == kT5Vocabulary) model.tokenizers[Part::t5_encoder] = shipped / "t5" / "spiece.model";
+}
+
 void open_model_path(ModelParts& model, const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
@@ -295,6 +324,13 @@ ModelParts find_parts(const RenderSettings& settings, Need need) {
   given(Part::vae, settings.vae);
   given(Part::tiny_vae, settings.tiny_vae);
   given(Part::image_encoder, settings.image_encoder);
+  if (need == Need::render) {
+    for (const auto& path : settings.control_nets) {
+      ModelParts single;
+      add_part(single, path, Part::control_net);
+      model.control_nets.push_back(single.parts.at(Part::control_net));
+    }
+  }
 
   const bool has_text =
       std::any_of(model.parts.begin(), model.parts.end(), [](const auto& entry) { return is_text(entry.first); });
@@ -310,6 +346,7 @@ ModelParts find_parts(const RenderSettings& settings, Need need) {
       if ((part == Part::t5_encoder) != is_clip) model.tokenizers[part] = settings.tokenizer;
     }
   }
+  add_shipped_tokenizers(model);
   return model;
 }
 

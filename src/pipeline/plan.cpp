@@ -82,12 +82,69 @@ void check_length(const RenderSettings& settings, int64_t longest) {
 }
 
 void read_pictures(RenderPlan& plan) {
-  for (const auto& keyframe : plan.settings.keyframes) {
-    if (plan.pictures.count(keyframe.picture) > 0) continue;
-    media::Picture picture = media::read_picture(keyframe.picture);
-    if (!picture.note.empty()) plan.notes.push_back(keyframe.picture.string() + ": " + picture.note);
-    plan.pictures[keyframe.picture] = std::move(picture.rgb);
+  std::vector<std::filesystem::path> paths;
+  for (const auto& keyframe : plan.settings.keyframes) paths.push_back(keyframe.picture);
+  for (const auto& path : {plan.settings.init_image, plan.settings.mask}) {
+    if (!path.empty()) paths.emplace_back(path);
   }
+  for (const auto& path : plan.settings.control_images) paths.emplace_back(path);
+  for (const auto& path : paths) {
+    if (plan.pictures.count(path) > 0) continue;
+    media::Picture picture = media::read_picture(path);
+    if (!picture.note.empty()) plan.notes.push_back(path.string() + ": " + picture.note);
+    plan.pictures[path] = std::move(picture.rgb);
+  }
+}
+
+/// What the picture to start from, its mask, and several pictures at once ask for.
+void check_image_task(RenderSettings& settings, const ModelFacts& facts) {
+  if (settings.batch <= 0) settings.batch = 1;
+  require(settings.batch == 1 || settings.frames == 1, ErrorKind::usage, "batch ", settings.batch,
+          ": expected 1 for a video of ", settings.frames, " frames; hint: a run for each seed");
+  require(settings.mask.empty() || !settings.init_image.empty(), ErrorKind::usage,
+          "mask: expected a picture to start from beside it, found none; hint: --init-img PICTURE");
+  require(settings.init_image.empty() || !facts.makes_videos, ErrorKind::config, facts.variant,
+          " starts from keyframes: expected no picture to start from, found ", printable(settings.init_image, 400),
+          "; hint: --first PICTURE");
+  require(settings.skip_layer_start <= settings.skip_layer_stop, ErrorKind::usage, "skip_layer_start ",
+          settings.skip_layer_start, ": expected at most skip_layer_stop ", settings.skip_layer_stop);
+}
+
+/// A tiny decoder that was given is meant to be used.
+void choose_decoder(RenderSettings& settings, const Model& model) {
+  const bool has_tiny = model.networks().count(models::Part::tiny_vae) > 0;
+  require(settings.decoder != "tiny" || has_tiny, ErrorKind::config,
+          "decoder tiny: expected a tiny autoencoder, found none; hint: --taesd FILE");
+  if (settings.decoder != "auto") return;
+  settings.decoder = has_tiny ? "tiny" : "full";
+  settings.origins["decoder"] = Origin::model;
+}
+
+/// Every ControlNet has a picture, and none or as many of the rest.
+void check_controls(const RenderSettings& settings, const Model& model) {
+  const size_t nets = settings.control_nets.size();
+  require(settings.control_images.size() == nets, ErrorKind::usage, "control_images: expected ", nets,
+          nets == 1 ? " picture" : " pictures", ", one for each ControlNet, found ", settings.control_images.size(),
+          "; hint: --control-net FILE --control-image PICTURE");
+  require(model.control_nets().size() == nets, ErrorKind::config, model.facts().variant, " takes no ControlNet, found ",
+          nets, "; hint: ControlNets go with SD 1, SD 2 and SDXL");
+  for (const auto& [name, list] : {std::pair{"control_strengths", &settings.control_strengths},
+                                   {"control_starts", &settings.control_starts},
+                                   {"control_stops", &settings.control_stops}}) {
+    require(list->size() <= 1 || list->size() == nets, ErrorKind::usage, name, ": expected one number or ", nets,
+            ", found ", list->size());
+  }
+}
+
+/// A picture to start from keeps its size, to the nearest multiples, unless the network would not cope with it.
+FrameSize size_of_init_image(const RenderPlan& plan, int64_t area) {
+  const at::Tensor& picture = plan.pictures.at(plan.settings.init_image);  // [3, H, W]
+  const int64_t step = plan.model->facts().multiple;
+  const auto whole = [&](int64_t side) { return std::max<int64_t>((side + step / 2) / step, 1) * step; };
+  const FrameSize size{whole(picture.size(2)), whole(picture.size(1))};
+  constexpr int64_t kMostAreas = 4;
+  if (size.width * size.height <= kMostAreas * area) return size;
+  return diffusers_frame_size({picture.size(2), picture.size(1)}, area, step);
 }
 
 /// The frame's size: as given, else after the first picture.
@@ -95,7 +152,12 @@ void choose_size(RenderPlan& plan, int64_t area) {
   RenderSettings& settings = plan.settings;
   const ModelFacts& facts = plan.model->facts();
   const bool from_picture = settings.width <= 0;
-  if (from_picture) {
+  if (from_picture && !settings.init_image.empty()) {
+    const FrameSize size = size_of_init_image(plan, area);
+    settings.width = size.width;
+    settings.height = size.height;
+    settings.origins["width"] = settings.origins["height"] = Origin::model;
+  } else if (from_picture) {
     const at::Tensor& first = plan.pictures.at(settings.keyframes.front().picture);  // [3, H, W]
     const FrameSize picture{first.size(2), first.size(1)};
     const FrameSize size = settings.conventions == "official"
@@ -137,12 +199,17 @@ RenderPlan plan_render(const RenderSettings& given) {
   const ModelFacts& facts = model->facts();
   require(facts.makes_videos || settings.frames == 1, ErrorKind::config, facts.variant,
           " makes single pictures: expected 1 frame, found ", settings.frames, "; hint: keyflow image");
+  check_image_task(settings, facts);
+  choose_decoder(settings, *model);
+  check_controls(settings, *model);
   if (facts.takes_keyframes) check_length(settings, habits.frames);
   place_keyframes(settings);
   plan.segments = facts.takes_keyframes ? plan_segments(settings.frames, settings.keyframes, habits.frames)
                                         : std::vector<Segment>{{0, settings.frames, {}, false}};
+  // Several pictures are segments of one frame each, that nothing joins.
+  if (settings.batch > 1) plan.segments = std::vector<Segment>(static_cast<size_t>(settings.batch), plan.segments[0]);
   check_keyframes(facts, plan.segments, settings);
-  require(!settings.prompt.empty() || !settings.keyframes.empty(), ErrorKind::usage,
+  require(!settings.prompt.empty() || !settings.keyframes.empty() || !settings.init_image.empty(), ErrorKind::usage,
           "prompt: expected a text, because no picture is given either; found an empty one");
   read_pictures(plan);
   choose_size(plan, habits.area);

@@ -44,4 +44,18 @@ at::Tensor preview_picture(const at::Tensor& latents, const LatentColours& colou
   return at::repeat_interleave(at::repeat_interleave(small, factor, 1), factor, 2).contiguous();
 }
 
+Previewer make_previewer(const Model& model, const Compute& compute) {
+  if (model.networks().count(models::Part::tiny_vae) > 0) {
+    const std::shared_ptr<const Codec> codec = model.load_tiny_codec(compute);
+    return [codec](const at::Tensor& latents) {
+      at::Tensor picture;
+      codec->decode(
+          latents, [&](const at::Tensor& frames) { picture = frames[0].select(1, 0).contiguous(); }, 0);
+      return media::to_uint8(picture, media::Quantize::nearest);
+    };
+  }
+  const LatentColours colours = fit_latent_colours(*model.load_codec(compute), model.facts().stride);
+  return [colours](const at::Tensor& latents) { return preview_picture(latents, colours); };
+}
+
 }  // namespace keyflow::pipeline

@@ -1,7 +1,10 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+
 #include "pipeline/codec.h"
+#include "pipeline/model.h"
 
 namespace keyflow::pipeline {
 
@@ -19,5 +22,11 @@ LatentColours fit_latent_colours(const Codec& codec, int64_t stride);
 /// latents  [1, Z, T, H, W] normalised
 /// return   [3, H', W'] uint8
 at::Tensor preview_picture(const at::Tensor& latents, const LatentColours& colours);
+
+/// The running estimate, [1, Z, T, H, W], as a quick picture [3, H', W'] uint8.
+using Previewer = std::function<at::Tensor(const at::Tensor& latents)>;
+
+/// By the model's tiny autoencoder if it has one, else by fitted colours.
+Previewer make_previewer(const Model& model, const Compute& compute);
 
 }  // namespace keyflow::pipeline

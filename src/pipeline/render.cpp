@@ -6,6 +6,7 @@
 #include "core/interrupt.h"
 #include "core/memory.h"
 #include "media/output.h"
+#include "pipeline/control_pictures.h"
 #include "pipeline/decode_phase.h"
 #include "pipeline/denoise_phase.h"
 #include "pipeline/image_phase.h"
@@ -63,7 +64,10 @@ class Run {
 
  private:
   Observer& observer() { return clock_.observer(); }
-  const Network& vae() const { return plan_.model->network(models::Part::vae); }
+  const Network& vae() const {
+    const bool is_tiny = plan_.settings.decoder == "tiny";
+    return plan_.model->network(is_tiny ? models::Part::tiny_vae : models::Part::vae);
+  }
 
   /// Segments that need no decoded frame of an earlier one are conditioned and denoised together.
   size_t group_end(size_t first) const {
@@ -106,27 +110,26 @@ class Run {
     if (latents_.size() >= last) return;
     encode_texts();
     first = std::max(first, latents_.size());
-    std::vector<Conditioning> conditioning;
-    for (const auto& pictures : encode_pictures(plan_, first, last, continued_, clock_)) {
-      Conditioning& given = conditioning.emplace_back();
+    std::vector<Conditioning> conditioning = encode_pictures(plan_, first, last, continued_, clock_);
+    const RenderSettings& settings = plan_.settings;
+    for (auto& given : conditioning) {
       given.prompt = prompt_;
       given.negative = negative_;
-      given.channels = pictures.keyframes;
-      given.pictures = pictures.tokens;
-      given.width = plan_.settings.width;
-      given.height = plan_.settings.height;
+      given.width = settings.width;
+      given.height = settings.height;
+      given.guidance = settings.guidance;
+      given.controls = control_pictures(plan_);
+      given.skipped_layers = settings.skip_layers.empty() ? plan_.model->skippable_layers() : settings.skip_layers;
     }
-    if (output_.preview_every > 0 && !preview_) preview_ = latent_colours();
+    if (output_.preview_every > 0 && !preview_) {
+      clock_.start(Phase::load, 1);
+      preview_ = make_previewer(*plan_.model, plan_.compute);
+    }
     denoise_segments(plan_, first, last, conditioning, latents_, std::exchange(sampler_, std::nullopt), preview_,
                      output_, metadata_, clock_);
     clock_.start(Phase::write, 1);
     save_latents(output_.latents, {latents_, metadata_});
     clock_.advance(1);
-  }
-
-  LatentColours latent_colours() {
-    clock_.start(Phase::load, 1);
-    return fit_latent_colours(*plan_.model->load_codec(plan_.compute), plan_.model->facts().stride);
   }
 
   void decode_group(size_t first, size_t last) {
@@ -205,7 +208,7 @@ class Run {
   at::Tensor continued_;
   std::vector<at::Tensor> latents_;
   std::optional<schedulers::SamplerState> sampler_;
-  std::optional<LatentColours> preview_;
+  Previewer preview_;
   std::optional<FrameWriter> writer_;
   std::vector<std::vector<ColourTarget>> colours_;
   Compute decode_compute_;

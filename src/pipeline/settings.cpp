@@ -75,6 +75,24 @@ struct FromText {
     member = text == "true";
   }
   void operator()(std::string& member, const Words& words) const { set_word(member, words, std::string(text), place); }
+  void operator()(std::vector<std::string>& member, const Words& words) const {
+    FromText{text, place}(member.emplace_back(), words);
+  }
+  /// "7,8,9", in brackets or not.
+  template <class Number>
+  requires std::is_arithmetic_v<Number>
+  void operator()(std::vector<Number>& member, const Range& range) const {
+    std::string_view rest = text;
+    if (rest.starts_with('[') && rest.ends_with(']')) rest = rest.substr(1, rest.size() - 2);
+    member.clear();
+    while (!rest.empty()) {
+      const std::string_view item = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+      Number value{};
+      FromText{item, place}(value, range);
+      member.push_back(value);
+    }
+  }
   void operator()(std::vector<Keyframe>& member, const Words&) const {
     const auto equals = text.find('=');
     Keyframe keyframe;
@@ -113,6 +131,12 @@ struct FromJson {
   void operator()(std::string& member, const Words& words) const {
     if (!value.is_string()) place.refuse("a text", value.dump());
     set_word(member, words, value.get<std::string>(), place);
+  }
+  template <class Element, class Limits>
+  void operator()(std::vector<Element>& member, const Limits& limits) const {
+    if (!value.is_array()) place.refuse("an array", value.dump());
+    member.clear();
+    for (const auto& entry : value) FromJson{entry, place}(member.emplace_back(), limits);
   }
   void operator()(std::vector<Keyframe>& member, const Words&) const {
     if (!value.is_array()) place.refuse("an array of keyframes", value.dump());
@@ -154,6 +178,12 @@ std::string as_text(const std::string& value) { return value; }
 std::string as_text(bool value) { return value ? "true" : "false"; }
 std::string as_text(double value) { return text_of(value); }
 std::string as_text(std::integral auto value) { return std::to_string(value); }
+template <class Element>
+std::string as_text(const std::vector<Element>& list) {
+  std::string text;
+  for (const auto& element : list) text += (text.empty() ? "" : ",") + as_text(element);
+  return text;
+}
 std::string as_text(const std::vector<Keyframe>& keyframes) {
   std::string text;
   for (const auto& keyframe : keyframes) {
@@ -208,7 +238,9 @@ void assign(RenderSettings& settings, const std::string& field, std::string_view
     known = true;
     auto value = member;
     const Origin before = origin_of(settings, field);
-    if constexpr (std::same_as<decltype(value), std::vector<Keyframe>>) {
+    // A list grows word by word, once a stronger origin has emptied it.
+    if constexpr (std::same_as<decltype(value), std::vector<Keyframe>> ||
+                  std::same_as<decltype(value), std::vector<std::string>>) {
       if (before < origin) value.clear();
     }
     FromText{text, {ErrorKind::usage, shown_as}}(value, limits);
@@ -242,8 +274,10 @@ void apply_json(RenderSettings& settings, const json& object, Origin origin, con
 json to_json(const RenderSettings& settings) {
   json object = json::object();
   RenderSettings::visit(settings, [&](const char* name, const auto& member, const auto& limits, const char*) {
-    if constexpr (std::same_as<std::decay_t<decltype(limits)>, Range>) {
-      if (static_cast<double>(member) < limits.least) return;
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(member)>>) {
+      if constexpr (std::same_as<std::decay_t<decltype(limits)>, Range>) {
+        if (static_cast<double>(member) < limits.least) return;
+      }
     }
     object[name] = as_json(member);
   });

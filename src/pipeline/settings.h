@@ -46,19 +46,28 @@ struct RenderSettings {
   double shift = 0;
   std::string schedule = "model";  ///< the list of noise levels: the model's own or a name of keyflow sigmas --help
   double guidance_scale = -1;
-  double guidance = -1;          ///< that a distilled network is told (FLUX.1-dev, LCM)
-  double guidance_rescale = 0;   ///< share of the guided prediction that is pulled back to the unguided one's spread
-  double eta = -1;               ///< share of fresh noise of stochastic samplers
-  int64_t clip_skip = 0;         ///< text encoder layer, counted from the end; 0 the family's habit
+  double guidance = -1;         ///< that a distilled network is told (FLUX.1-dev, LCM)
+  double guidance_rescale = 0;  ///< share of the guided prediction that is pulled back to the unguided one's spread
+  double eta = -1;              ///< share of fresh noise of stochastic samplers
+  int64_t clip_skip = 0;        ///< text encoder layer, counted from the end; 0 the family's habit
   std::string prompt_syntax = "weights";  ///< "plain" takes brackets as they are
   std::string empty_negative = "auto";    ///< what an empty negative prompt is: "zeros" or "text"
-  std::string init_image;        ///< picture to start from
-  double strength = -1;          ///< share of the steps that is done on it
+  std::string init_image;                 ///< picture to start from
+  double strength = -1;                   ///< share of the steps that is done on it
+  std::string mask;                       ///< picture, white where the picture to start from is painted anew
+  /// ControlNets with a picture each; strengths and shares of the steps as many, one for all, or none for 1, 0 and 1.
+  std::vector<std::string> control_nets, control_images;
+  std::vector<double> control_strengths, control_starts, control_stops;
+  int64_t batch = 0;                                      ///< pictures, with seeds counted up from `seed`
+  double skip_layer_scale = 0;                            ///< of skip-layer guidance (SD3.5)
+  std::vector<int64_t> skip_layers;                       ///< which; empty: the family's
+  double skip_layer_start = 0.01, skip_layer_stop = 0.2;  ///< shares of the steps between which it acts
   uint64_t seed = 42;
-  std::string dtype = "auto";   ///< text of core/compute.h; "auto" probes the machine
-  std::string tiling = "auto";  ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
-  bool color_match = false;     ///< moves each channel's mean and deviation of the video onto the keyframes'
-  int64_t crf = -1;             ///< quality of a video file, 0 best; -1: the default of its encoder
+  std::string dtype = "auto";    ///< text of core/compute.h; "auto" probes the machine
+  std::string decoder = "auto";  ///< "full", or "tiny" by a tiny autoencoder; auto takes the one that is there
+  std::string tiling = "auto";   ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
+  bool color_match = false;      ///< moves each channel's mean and deviation of the video onto the keyframes'
+  int64_t crf = -1;              ///< quality of a video file, 0 best; -1: the default of its encoder
 
   /// Who set what; absent means Origin::builtin.
   std::map<std::string, Origin> origins;
@@ -100,8 +109,20 @@ struct RenderSettings {
     visitor("empty_negative", self.empty_negative, Words{"auto", "zeros", "text"}, "what an empty negative prompt is");
     visitor("init_image", self.init_image, any, "picture to start from");
     visitor("strength", self.strength, Range{0, 1}, "share of the steps that is done on it");
+    visitor("mask", self.mask, any, "picture, white where the picture to start from is painted anew");
+    visitor("batch", self.batch, Range{1, 10000}, "pictures, with seeds counted up");
+    visitor("skip_layer_scale", self.skip_layer_scale, Range{0, 1000}, "strength of skip-layer guidance");
+    visitor("skip_layers", self.skip_layers, Range{0, 1000}, "layers that it leaves out");
+    visitor("skip_layer_start", self.skip_layer_start, Range{0, 1}, "share of the steps after which it begins");
+    visitor("skip_layer_stop", self.skip_layer_stop, Range{0, 1}, "share of the steps at which it ends");
+    visitor("control_nets", self.control_nets, any, "files or folders of ControlNets");
+    visitor("control_images", self.control_images, any, "a picture for each ControlNet");
+    visitor("control_strengths", self.control_strengths, Range{0, 10}, "strength of each ControlNet");
+    visitor("control_starts", self.control_starts, Range{0, 1}, "share of the steps after which each begins");
+    visitor("control_stops", self.control_stops, Range{0, 1}, "share of the steps after which each ends");
     visitor("seed", self.seed, Range{0, 18446744073709551615.0}, "seed of the noise");
     visitor("dtype", self.dtype, any, "arithmetic: auto, fp32, bf16, fp16 or CLASS=TYPE pairs");
+    visitor("decoder", self.decoder, Words{"auto", "full", "tiny"}, "what makes pixels: the VAE or a tiny one");
     visitor("tiling", self.tiling, any, "VAE tiles: auto, off or a size in pixels");
     visitor("color_match", self.color_match, any, "match the colours of the video to the keyframes");
     visitor("crf", self.crf, Range{-1, 63}, "quality of a video file, 0 best; -1 as its encoder likes");

@@ -71,7 +71,7 @@ TEST(WrongParts, AnotherNetworkInThePlaceOfAPart) {
   settings.vae = (reference_folder() / "t2v" / "text_encoder").string();
   const Failure failure = failure_of([&] { plan_render(settings); });
   EXPECT_EQ(failure.kind, ErrorKind::weights);
-  EXPECT_TRUE(failure.holds({"expected a Wan VAE", "text encoder", "--text-encoder"})) << failure.message;
+  EXPECT_TRUE(failure.holds({"expected a VAE", "T5 text encoder", "--t5xxl"})) << failure.message;
 }
 
 TEST(WrongParts, ATransformerFileAloneNamesWhatIsMissing) {
@@ -79,7 +79,7 @@ TEST(WrongParts, ATransformerFileAloneNamesWhatIsMissing) {
   settings.model = (reference_folder() / "official_flf2v" / "diffusion_pytorch_model.safetensors").string();
   const Failure failure = failure_of([&] { plan_render(settings); });
   EXPECT_EQ(failure.kind, ErrorKind::config);
-  EXPECT_TRUE(failure.holds({"--vae", "--text-encoder", "--tokenizer", "--image-encoder"})) << failure.message;
+  EXPECT_TRUE(failure.holds({"--vae", "--t5xxl", "--tokenizer", "--image-encoder"})) << failure.message;
 }
 
 TEST(WrongParts, SeparateFilesMakeAModel) {

@@ -14,7 +14,10 @@ struct Entry {
   std::vector<models::Part> (*parts)(const ModelParts& parts, Need need);
 };
 /// A denoiser tells its family; a VAE or text encoder alone goes with the first family that can use it.
-constexpr std::array kFamilies{Entry{"wan", open_wan, wan_parts}, Entry{"t5", open_wan, wan_parts}};
+constexpr std::array kFamilies{Entry{"wan", open_wan, wan_parts},         Entry{"sd", open_sd, sd_parts},
+                               Entry{"sd3", open_sd3, sd3_parts},         Entry{"flux", open_flux, flux_parts},
+                               Entry{"t5", open_wan, wan_parts},          Entry{"clip", open_sd, sd_parts},
+                               Entry{"autoencoder_kl", open_sd, sd_parts}};
 
 const Entry& entry_of(std::string_view family) {
   const auto entry = std::find_if(kFamilies.begin(), kFamilies.end(),

@@ -1,6 +1,8 @@
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 
 #include "core/error.h"
+#include "models/flux/packing.h"
 #include "models/flux/transformer_load.h"
 #include "models/flux/variant.h"
 #include "pipeline/families/families.h"
@@ -79,15 +81,19 @@ class FluxModel final : public ImageModel {
     return result;
   }
 
+  at::Tensor masked_channels(const at::Tensor& masked, const at::Tensor& mask) const override {
+    return at::cat({masked, flux::mask_channels(mask).unsqueeze(2)}, 1);
+  }
+
   std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const override {
-    return std::make_unique<FluxDenoiser>(
-        flux::load_transformer(network(Part::denoiser).file(), config_, compute));
+    return std::make_unique<FluxDenoiser>(flux::load_transformer(network(Part::denoiser).file(), config_, compute));
   }
 
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
                                  int64_t tile) const override {
     MemoryEstimate estimate = estimate_shared(settings, compute, tile);
-    const double tokens = static_cast<double>(settings.width / facts_.multiple * (settings.height / facts_.multiple)) + 512;
+    const double tokens =
+        static_cast<double>(settings.width / facts_.multiple * (settings.height / facts_.multiple)) + 512;
     estimate.denoise += static_cast<uint64_t>(tokens * static_cast<double>(config_.dim()) * 4 * 16);
     return estimate;
   }
@@ -110,6 +116,7 @@ class FluxModel final : public ImageModel {
     require_fit(Part::text_encoder, clip_.config().hidden_size, config_.pooled_projection_dim, "channels",
                 "CLIP-L, by --clip-l");
     require_fit(Part::t5_encoder, t5_.config().d_model, config_.joint_attention_dim, "channels", "T5-XXL, by --t5xxl");
+    add_tiny_vae();
     plan_schedule(published_schedule(!config_.guidance_embeds));
     constexpr double kGuidance = 3.5, kFillGuidance = 30;
     const bool dev = config_.guidance_embeds;

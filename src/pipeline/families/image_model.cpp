@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "schedulers/scheduler_config.h"
 
 namespace keyflow::pipeline {
 
@@ -16,7 +17,7 @@ Habits ImageModel::apply_presets(RenderSettings& settings) {
                         {"guidance_scale", defaults_.guidance_scale},
                         {"guidance", defaults_.guidance},
                         {"sampler", schedule_.sampler},
-                        {"strength", 0.75}};
+                        {"strength", settings.mask.empty() ? 0.75 : 1.0}};
   if (settings.width <= 0 && settings.init_image.empty()) {
     values["width"] = defaults_.edge;
     values["height"] = defaults_.edge;
@@ -52,8 +53,7 @@ void ImageModel::require_latents(int64_t channels) {
               "the VAE the checkpoint was published with, by --vae");
 }
 
-MemoryEstimate ImageModel::estimate_shared(const RenderSettings& settings, const Compute& compute,
-                                           int64_t tile) const {
+MemoryEstimate ImageModel::estimate_shared(const RenderSettings& settings, const Compute& compute, int64_t tile) const {
   const double pixels = static_cast<double>(settings.width) * static_cast<double>(settings.height);
   const auto rounded = [](double bytes) { return static_cast<uint64_t>(std::min(bytes, 9e18)); };
   MemoryEstimate estimate;

@@ -76,10 +76,9 @@ std::vector<std::vector<text::PromptTokens>> chunked_for(const std::vector<const
 
 T5Text::T5Text(const Network& network, std::shared_ptr<const text::Tokenizer> tokenizer)
     : network_(&network),
-      config_(network.part.config.empty()
-                  ? t5::encoder_config_from_tensors(network.file()->tensors())
-                  : t5::encoder_config_from_json(read_json(network.part.config),
-                                                 printable(network.part.config.string(), 400))),
+      config_(network.part.config.empty() ? t5::encoder_config_from_tensors(network.file()->tensors())
+                                          : t5::encoder_config_from_json(read_json(network.part.config),
+                                                                         printable(network.part.config.string(), 400))),
       tokenizer_(std::move(tokenizer)) {}
 
 std::vector<EncodedPrompt> T5Text::encode(const std::vector<text::Prompt>& prompts, int64_t length,

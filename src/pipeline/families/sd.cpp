@@ -1,12 +1,14 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/upsample_nearest2d.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/json.h"
+#include "models/clip/text_load.h"
 #include "models/sd/load.h"
 #include "models/sd/prediction_type.h"
 #include "models/sd/variant.h"
@@ -25,9 +27,13 @@ constexpr double kScore = 6.0, kNegativeScore = 2.5;
 
 class SdDenoiser final : public Denoiser {
  public:
-  SdDenoiser(sd::UNet unet, sd::Line line) : unet_(std::move(unet)), line_(line) {}
+  SdDenoiser(sd::UNet unet, sd::Line line, std::vector<sd::ControlNet> nets)
+      : unet_(std::move(unet)), line_(line), nets_(std::move(nets)) {}
 
   void prepare(const Conditioning& conditioning) override {
+    controls_ = conditioning.controls;
+    hints_.clear();
+    for (size_t i = 0; i < nets_.size(); ++i) hints_.push_back(nets_[i].embed(controls_[i].pixels));
     prompt_ = inputs_of(conditioning.prompt, conditioning, kScore);
     if (conditioning.negative.tokens.defined()) {
       negative_ = inputs_of(conditioning.negative, conditioning, kNegativeScore);
@@ -35,11 +41,15 @@ class SdDenoiser final : public Denoiser {
   }
   at::Tensor operator()(const at::Tensor& latents, const StepPlace& step, Pass pass) const override {
     const Inputs& inputs = inputs_of(pass);
-    return unet_(latents.squeeze(2), time_of(step), inputs.text, inputs.added).unsqueeze(2);
+    const auto control = control_of(latents, step, inputs);
+    return unet_(latents.squeeze(2), time_of(step), inputs.text, inputs.added, control ? &*control : nullptr)
+        .unsqueeze(2);
   }
   std::string first_non_finite(const at::Tensor& latents, const StepPlace& step, Pass pass) const override {
     const Inputs& inputs = inputs_of(pass);
-    return unet_.first_non_finite(latents.squeeze(2), time_of(step), inputs.text, inputs.added);
+    const auto control = control_of(latents, step, inputs);
+    return unet_.first_non_finite(latents.squeeze(2), time_of(step), inputs.text, inputs.added,
+                                  control ? &*control : nullptr);
   }
 
  private:
@@ -50,6 +60,23 @@ class SdDenoiser final : public Denoiser {
 
   static at::Tensor time_of(const StepPlace& step) { return at::full({1}, step.time, at::kFloat); }
   const Inputs& inputs_of(Pass pass) const { return pass == Pass::negative ? negative_ : prompt_; }
+
+  /// The sum of what the ControlNets say that act at this step.
+  /// source diffusers 0.42.1 pipelines/controlnet/pipeline_controlnet.py control_guidance_start, control_guidance_end
+  std::optional<sd::ControlResiduals> control_of(const at::Tensor& latents, const StepPlace& step,
+                                                 const Inputs& inputs) const {
+    const auto index = static_cast<double>(step.index), count = static_cast<double>(step.count);
+    std::optional<sd::ControlResiduals> sum;
+    for (size_t i = 0; i < nets_.size(); ++i) {
+      const ControlPicture& control = controls_[i];
+      if (index / count < control.start || (index + 1) / count > control.stop) continue;
+      // Mask and masked picture of an inpainting network are none of a ControlNet's business.
+      const at::Tensor noisy = latents.squeeze(2).narrow(1, 0, unet_.config().out_channels);
+      if (!sum) sum.emplace();
+      sd::add(*sum, nets_[i](noisy, time_of(step), inputs.text, inputs.added, hints_[i], {.weight = control.strength}));
+    }
+    return sum;
+  }
 
   Inputs inputs_of(const PromptEmbedding& text, const Conditioning& conditioning, double score) const {
     Inputs inputs{text.tokens, {}};
@@ -67,6 +94,9 @@ class SdDenoiser final : public Denoiser {
 
   sd::UNet unet_;
   sd::Line line_;
+  std::vector<sd::ControlNet> nets_;
+  std::vector<ControlPicture> controls_;
+  std::vector<at::Tensor> hints_;
   Inputs prompt_, negative_;
 };
 
@@ -132,9 +162,18 @@ class SdModel final : public ImageModel {
     return habits;
   }
 
+  at::Tensor masked_channels(const at::Tensor& masked, const at::Tensor& mask) const override {
+    const at::Tensor small = at::upsample_nearest2d(mask, {masked.size(3), masked.size(4)});
+    return at::cat({small.unsqueeze(2), masked}, 1);
+  }
+
   std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const override {
+    std::vector<sd::ControlNet> nets;
+    for (size_t i = 0; i < control_nets().size(); ++i) {
+      nets.push_back(sd::load_control_net(control_nets()[i].file(), control_configs_[i], compute));
+    }
     return std::make_unique<SdDenoiser>(sd::load_unet(network(Part::denoiser).file(), unet_config_, compute),
-                                        variant_.line);
+                                        variant_.line, std::move(nets));
   }
 
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
@@ -165,17 +204,34 @@ class SdModel final : public ImageModel {
     }
   }
 
+  void plan_control_nets() {
+    add_control_nets();
+    for (const auto& net : control_nets()) {
+      const sd::ControlNetConfig config = sd::control_net_config(*net.file(), net.part.config);
+      const sd::UNetConfig& encoder = config.encoder;
+      require(encoder.block_out_channels == unet_config_.block_out_channels &&
+                  encoder.cross_attention_dim == unet_config_.cross_attention_dim &&
+                  encoder.transformer_layers == unet_config_.transformer_layers,
+              ErrorKind::config, "the ControlNet ", printable(net.file()->path().string(), 400), " is one for ",
+              sd::name_of(sd::variant_of(encoder)), ", the U-Net is ", facts_.variant,
+              "; hint: a ControlNet that was trained with this model");
+      control_configs_.push_back(config);
+    }
+  }
+
   void plan_render() {
     require(variant_.input != sd::Input::edit, ErrorKind::unsupported, facts_.variant,
             ": a U-Net that edits pictures (InstructPix2Pix): expected one of 4 or 9 channels");
     facts_.takes_masked_picture = variant_.input == sd::Input::inpaint;
     facts_.guidance_is_input = unet_config_.time_cond_proj_dim > 0;
     require_latents(unet_config_.out_channels);
+    plan_control_nets();
     int64_t width = 0;
     for (const auto& encoder : texts_) width += encoder.config().hidden_size;
     require_fit(parts().has(Part::text_encoder) ? Part::text_encoder : Part::text_encoder_2, width,
                 unet_config_.cross_attention_dim, "channels (of all text encoders)",
                 "the text encoders the checkpoint was published with, by --clip-l and --clip-g");
+    add_tiny_vae();
     plan_schedule(published_schedule(variant_.line, sd::prediction_of(*network(Part::denoiser).file(), unet_config_)));
     const bool is_xl = variant_.line == sd::Line::sdxl;
     defaults_ = {50, is_xl || variant_.line == sd::Line::refiner ? 5.0 : 7.5, facts_.guidance_is_input ? 7.5 : 0,
@@ -190,13 +246,16 @@ class SdModel final : public ImageModel {
 
   sd::UNetConfig unet_config_;
   sd::Variant variant_;
+  std::vector<sd::ControlNetConfig> control_configs_;
   std::vector<ClipText> texts_;
   bool zero_negative_ = false;
 };
 
 }  // namespace
 
-std::shared_ptr<Model> open_sd(ModelParts parts, Need need) { return std::make_shared<SdModel>(std::move(parts), need); }
+std::shared_ptr<Model> open_sd(ModelParts parts, Need need) {
+  return std::make_shared<SdModel>(std::move(parts), need);
+}
 
 std::vector<Part> sd_parts(const ModelParts& parts, Need need) {
   if (need == Need::vae) return {Part::vae};

@@ -84,8 +84,7 @@ class Sd3Model final : public ImageModel {
       const at::Tensor both = at::cat({l[i].states, g[i].states}, 2);  // [1, 77 n, E]
       const at::Tensor padded = at::constant_pad_nd(both, {0, width - both.size(2)});
       // Without T5 the network sees zeros where its tokens would stand, as it did for a part of its training.
-      const at::Tensor more =
-          has_t5_ ? t5[i].embedding.tokens : at::zeros({1, kT5Tokens, width}, both.options());
+      const at::Tensor more = has_t5_ ? t5[i].embedding.tokens : at::zeros({1, kT5Tokens, width}, both.options());
       EncodedPrompt& prompt = result.emplace_back();
       prompt.embedding = {at::cat({padded, more}, 1), at::cat({l[i].pooled, g[i].pooled}, 1)};
       prompt.lost = t5[i].lost;
@@ -94,15 +93,18 @@ class Sd3Model final : public ImageModel {
     return result;
   }
 
+  /// source stable-diffusion-3.5 sd3_infer.py@4e484e0 (SD3.5-medium)
+  std::vector<int64_t> skippable_layers() const override { return {7, 8, 9}; }
+
   std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const override {
-    return std::make_unique<Sd3Denoiser>(
-        sd3::load_transformer(network(Part::denoiser).file(), config_, compute));
+    return std::make_unique<Sd3Denoiser>(sd3::load_transformer(network(Part::denoiser).file(), config_, compute));
   }
 
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
                                  int64_t tile) const override {
     MemoryEstimate estimate = estimate_shared(settings, compute, tile);
-    const double tokens = static_cast<double>(settings.width / facts_.multiple * (settings.height / facts_.multiple)) + 600;
+    const double tokens =
+        static_cast<double>(settings.width / facts_.multiple * (settings.height / facts_.multiple)) + 600;
     estimate.denoise += static_cast<uint64_t>(tokens * static_cast<double>(config_.dim()) * 4 * 16);
     return estimate;
   }
@@ -134,6 +136,7 @@ class Sd3Model final : public ImageModel {
       require_fit(Part::t5_encoder, t5_.config().d_model, config_.joint_attention_dim, "channels",
                   "T5-XXL, by --t5xxl");
     }
+    add_tiny_vae();
     plan_schedule(published_schedule());
     defaults_ = {28, 7.0, 0, config_.sample_size * facts_.stride};
   }

@@ -1,0 +1,28 @@
+#include "pipeline/control_pictures.h"
+
+#include "media/resize.h"
+
+namespace keyflow::pipeline {
+namespace {
+
+/// Number `index` of a list that may hold one for all, or none for the usual one.
+double entry(const std::vector<double>& list, size_t index, double usual) {
+  if (list.empty()) return usual;
+  return list.size() == 1 ? list[0] : list[index];
+}
+
+}  // namespace
+
+std::vector<ControlPicture> control_pictures(const RenderPlan& plan) {
+  const RenderSettings& settings = plan.settings;
+  std::vector<ControlPicture> controls;
+  for (size_t i = 0; i < settings.control_images.size(); ++i) {
+    const at::Tensor fitted =
+        media::cover_crop(plan.pictures.at(settings.control_images[i]), settings.height, settings.width);
+    controls.push_back({((fitted + 1) / 2).clamp(0, 1).unsqueeze(0), entry(settings.control_strengths, i, 1),
+                        entry(settings.control_starts, i, 0), entry(settings.control_stops, i, 1)});
+  }
+  return controls;
+}
+
+}  // namespace keyflow::pipeline
