@@ -31,6 +31,17 @@ OptionGroup start_options() {
            {"-b,--batch-count,--batch", "N", "Pictures, with seeds counted up [1]"}}};
 }
 
+OptionGroup hires_options() {
+  return {"Two sizes",
+          {{"--hires-from", "WxH", "Render at this size first, enlarge, render again at the full one"},
+           {"--hires-upscaler",
+            "WAY",
+            "latent, latent-nearest, latent-bicubic or lanczos (pixels) [latent]",
+            {"latent", "latent-nearest", "latent-bicubic", "lanczos"}},
+           {"--hires-steps", "N", "Steps of the second rendering [as the first]"},
+           {"--hires-denoising-strength,--hires-strength", "X", "Share of them that is done [.7]"}}};
+}
+
 OptionGroup control_options() {
   return {"ControlNet",
           {{"--control-net", "FILE", "A ControlNet; repeat for more", {}, true},

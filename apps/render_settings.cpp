@@ -36,6 +36,7 @@ constexpr Mapping kTexts[] = {{"negative-prompt", "negative"},
                               {"t5xxl", "text_encoder_3"},
                               {"taesd", "tiny_vae"},
                               {"decoder", "decoder"},
+                              {"hires-upscaler", "hires_upscaler"},
                               {"schedule", "schedule"},
                               {"empty-negative", "empty_negative"},
                               {"skip-layers", "skip_layers"},
@@ -66,6 +67,8 @@ constexpr NumberMapping kNumbers[] = {
     {"clip-skip", "clip_skip", true, 1, 100},
     {"strength", "strength", false, 0, 1},
     {"batch", "batch", true, 1, 10000},
+    {"hires-steps", "hires_steps", true, 1, 10000},
+    {"hires-strength", "hires_strength", false, 0.001, 1},
     {"skip-layer-scale", "skip_layer_scale", false, 0, 1000},
     {"skip-layer-start", "skip_layer_start", false, 0, 1},
     {"skip-layer-stop", "skip_layer_stop", false, 0, 1},
@@ -96,6 +99,7 @@ class Reader {
     read_prompt();
     read_keyframes();
     read_size();
+    read_hires();
     read_seed();
     read_tile();
   }
@@ -138,6 +142,13 @@ class Reader {
     const auto [width, height] = size_of_frame("--size", arguments_.text("size"));
     set("width", std::to_string(width), "size");
     set("height", std::to_string(height), "size");
+  }
+
+  void read_hires() {
+    if (!arguments_.has("hires-from")) return;
+    const auto [width, height] = size_of_frame("--hires-from", arguments_.text("hires-from"));
+    set("hires_width", std::to_string(width), "hires-from");
+    set("hires_height", std::to_string(height), "hires-from");
   }
 
   void read_seed() {

@@ -19,8 +19,8 @@ Command image_command() {
   Command command;
   command.name = "image";
   command.summary = "Make one picture from a prompt";
-  command.groups = {image_prompt_options(),   start_options(), control_options(), size_options(),
-                    image_sampling_options(), model_options(), output_options(),  settings_options()};
+  command.groups = {image_prompt_options(),   start_options(), hires_options(),  control_options(), size_options(),
+                    image_sampling_options(), model_options(), output_options(), settings_options()};
   command.example = "keyflow image -p \"a red apple\" -o apple.png";
   command.run = [](const Arguments& arguments) {
     return run_render(arguments, settings_from(arguments, {{"frames", "1"}}), false);

@@ -13,12 +13,11 @@ double entry(const std::vector<double>& list, size_t index, double usual) {
 
 }  // namespace
 
-std::vector<ControlPicture> control_pictures(const RenderPlan& plan) {
+std::vector<ControlPicture> control_pictures(const RenderPlan& plan, int64_t width, int64_t height) {
   const RenderSettings& settings = plan.settings;
   std::vector<ControlPicture> controls;
   for (size_t i = 0; i < settings.control_images.size(); ++i) {
-    const at::Tensor fitted =
-        media::cover_crop(plan.pictures.at(settings.control_images[i]), settings.height, settings.width);
+    const at::Tensor fitted = media::cover_crop(plan.pictures.at(settings.control_images[i]), height, width);
     controls.push_back({((fitted + 1) / 2).clamp(0, 1).unsqueeze(0), entry(settings.control_strengths, i, 1),
                         entry(settings.control_starts, i, 0), entry(settings.control_stops, i, 1)});
   }

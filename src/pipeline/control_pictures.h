@@ -6,7 +6,7 @@
 
 namespace keyflow::pipeline {
 
-/// What each ControlNet of the settings reads, its picture fitted to the frame.
-std::vector<ControlPicture> control_pictures(const RenderPlan& plan);
+/// What each ControlNet of the settings reads, its picture fitted to a frame of that size.
+std::vector<ControlPicture> control_pictures(const RenderPlan& plan, int64_t width, int64_t height);
 
 }  // namespace keyflow::pipeline

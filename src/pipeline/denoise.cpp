@@ -51,9 +51,10 @@ class Guided {
            index < count * settings_.skip_layer_stop;
   }
 
-  /// Outside the mask, the given latents with the noise of this step.
+  /// Outside the mask, the given latents with the noise of this step. The first step sees the start as it is, as in
+  /// diffusers, whose pipelines blend after each step.
   at::Tensor keep(const at::Tensor& x, int64_t step) const {
-    if (!conditioning_.kept) return x;
+    if (!conditioning_.kept || step == 0) return x;
     const KeptLatents& kept = *conditioning_.kept;
     const at::Tensor given = schedulers::add_noise(kept.latents, kept.noise, run_.schedule, step);
     return given + kept.mask * (x - given);
@@ -91,8 +92,11 @@ at::Tensor denoise(Denoiser& denoiser, const Conditioning& conditioning, const R
     failed = {0, "text and picture embedding"};
     throw NotFinite("denoise");
   }
-  return schedulers::find_sampler(settings.sampler)
-      .run(Guided(denoiser, conditioning, run, settings, failed), start, run.schedule, options);
+  const at::Tensor x = schedulers::find_sampler(settings.sampler)
+                           .run(Guided(denoiser, conditioning, run, settings, failed), start, run.schedule, options);
+  if (!conditioning.kept) return x;
+  // A list that does not end at zero leaves some noise on what was to be kept.
+  return conditioning.kept->latents + conditioning.kept->mask * (x - conditioning.kept->latents);
 }
 
 }  // namespace keyflow::pipeline

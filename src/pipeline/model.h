@@ -80,7 +80,8 @@ class Model {
   /// Fills in what nobody has set, as the publisher's program does.
   virtual Habits apply_presets(RenderSettings& settings) = 0;
 
-  virtual RunSchedule schedule(const RenderSettings& settings) const = 0;
+  /// strength  the share of the steps that is done, where the run starts from given latents; else 1
+  virtual RunSchedule schedule(const RenderSettings& settings, double strength) const = 0;
 
   /// Loads the text encoders, one after the other, and frees them.
   /// throws Error::usage for text that is not UTF-8, Error::numeric when an embedding is not finite

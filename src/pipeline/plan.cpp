@@ -110,6 +110,22 @@ void check_image_task(RenderSettings& settings, const ModelFacts& facts) {
           settings.skip_layer_start, ": expected at most skip_layer_stop ", settings.skip_layer_stop);
 }
 
+/// A first rendering at a smaller size.
+void check_hires(const RenderSettings& settings, const ModelFacts& facts) {
+  require((settings.hires_width > 0) == (settings.hires_height > 0), ErrorKind::usage,
+          "hires_width and hires_height: expected both or none, found ", settings.hires_width, "x",
+          settings.hires_height);
+  if (settings.hires_width <= 0) return;
+  require(!facts.makes_videos && settings.init_image.empty() && !facts.takes_masked_picture, ErrorKind::usage,
+          "hires: expected a text-to-image render, found ",
+          facts.makes_videos ? facts.variant : std::string("one that starts from a picture"));
+  for (const auto& [name, value] :
+       {std::pair{"hires_width", settings.hires_width}, {"hires_height", settings.hires_height}}) {
+    require(value % facts.multiple == 0, ErrorKind::usage, name, " ", value, ": expected a multiple of ",
+            facts.multiple, "; nearest: ", nearest_two(value, facts.multiple, 0));
+  }
+}
+
 /// A tiny decoder that was given is meant to be used.
 void choose_decoder(RenderSettings& settings, const Model& model) {
   const bool has_tiny = model.networks().count(models::Part::tiny_vae) > 0;
@@ -200,6 +216,7 @@ RenderPlan plan_render(const RenderSettings& given) {
   require(facts.makes_videos || settings.frames == 1, ErrorKind::config, facts.variant,
           " makes single pictures: expected 1 frame, found ", settings.frames, "; hint: keyflow image");
   check_image_task(settings, facts);
+  check_hires(settings, facts);
   choose_decoder(settings, *model);
   check_controls(settings, *model);
   if (facts.takes_keyframes) check_length(settings, habits.frames);

@@ -118,7 +118,7 @@ class Run {
       given.width = settings.width;
       given.height = settings.height;
       given.guidance = settings.guidance;
-      given.controls = control_pictures(plan_);
+      given.controls = control_pictures(plan_, settings.width, settings.height);
       given.skipped_layers = settings.skip_layers.empty() ? plan_.model->skippable_layers() : settings.skip_layers;
     }
     if (output_.preview_every > 0 && !preview_) {

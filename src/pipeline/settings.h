@@ -58,9 +58,13 @@ struct RenderSettings {
   /// ControlNets with a picture each; strengths and shares of the steps as many, one for all, or none for 1, 0 and 1.
   std::vector<std::string> control_nets, control_images;
   std::vector<double> control_strengths, control_starts, control_stops;
-  int64_t batch = 0;                                      ///< pictures, with seeds counted up from `seed`
-  double skip_layer_scale = 0;                            ///< of skip-layer guidance (SD3.5)
-  std::vector<int64_t> skip_layers;                       ///< which; empty: the family's
+  int64_t hires_width = 0, hires_height = 0;  ///< pixels of a first rendering, enlarged and rendered again; 0: none
+  std::string hires_upscaler = "latent";      ///< how it is enlarged
+  int64_t hires_steps = 0;                    ///< of the second rendering; 0: as the first
+  double hires_strength = 0.7;                ///< share of them that is done
+  int64_t batch = 0;                          ///< pictures, with seeds counted up from `seed`
+  double skip_layer_scale = 0;                ///< of skip-layer guidance (SD3.5)
+  std::vector<int64_t> skip_layers;           ///< which; empty: the family's
   double skip_layer_start = 0.01, skip_layer_stop = 0.2;  ///< shares of the steps between which it acts
   uint64_t seed = 42;
   std::string dtype = "auto";    ///< text of core/compute.h; "auto" probes the machine
@@ -120,6 +124,12 @@ struct RenderSettings {
     visitor("control_strengths", self.control_strengths, Range{0, 10}, "strength of each ControlNet");
     visitor("control_starts", self.control_starts, Range{0, 1}, "share of the steps after which each begins");
     visitor("control_stops", self.control_stops, Range{0, 1}, "share of the steps after which each ends");
+    visitor("hires_width", self.hires_width, Range{1, 65535}, "width of a first, smaller rendering");
+    visitor("hires_height", self.hires_height, Range{1, 65535}, "height of a first, smaller rendering");
+    visitor("hires_upscaler", self.hires_upscaler, Words{"latent", "latent-nearest", "latent-bicubic", "lanczos"},
+            "how it is enlarged");
+    visitor("hires_steps", self.hires_steps, Range{1, 10000}, "steps of the second rendering");
+    visitor("hires_strength", self.hires_strength, Range{0, 1}, "share of them that is done");
     visitor("seed", self.seed, Range{0, 18446744073709551615.0}, "seed of the noise");
     visitor("dtype", self.dtype, any, "arithmetic: auto, fp32, bf16, fp16 or CLASS=TYPE pairs");
     visitor("decoder", self.decoder, Words{"auto", "full", "tiny"}, "what makes pixels: the VAE or a tiny one");

@@ -26,14 +26,14 @@ Habits ImageModel::apply_presets(RenderSettings& settings) {
   return {defaults_.edge * defaults_.edge, 1};
 }
 
-RunSchedule ImageModel::schedule(const RenderSettings& settings) const {
+RunSchedule ImageModel::schedule(const RenderSettings& settings, double strength) const {
   schedulers::ScheduleRequest request;
   request.sampler = settings.sampler;
   if (settings.schedule != "model") request.schedule = settings.schedule;
   request.steps = settings.steps;
   if (settings.shift > 0) request.shift = settings.shift;
   request.tokens = settings.width / facts_.multiple * (settings.height / facts_.multiple);
-  request.strength = settings.init_image.empty() ? 1.0 : settings.strength;
+  request.strength = strength;
   if (settings.eta >= 0) request.eta = settings.eta;
   return {schedulers::make_schedule(schedule_, request), schedule_.prediction,
           schedulers::sampler_options(schedule_, request)};

@@ -17,7 +17,7 @@ struct ImageDefaults {
 class ImageModel : public Model {
  public:
   Habits apply_presets(RenderSettings& settings) override;
-  RunSchedule schedule(const RenderSettings& settings) const override;
+  RunSchedule schedule(const RenderSettings& settings, double strength) const override;
   std::unique_ptr<Codec> load_codec(const Compute& compute) const override {
     return vae_.load(network(models::Part::vae), compute);
   }

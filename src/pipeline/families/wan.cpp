@@ -76,7 +76,7 @@ class WanModel final : public Model {
     return apply_wan_presets(settings, facts_, variant_, transformer_config_, parts());
   }
 
-  RunSchedule schedule(const RenderSettings& settings) const override {
+  RunSchedule schedule(const RenderSettings& settings, double) const override {
     schedulers::FlowScheduleOptions options;
     options.steps = settings.steps;
     options.shift = settings.shift;
