@@ -60,62 +60,81 @@ at::Tensor along(const Schedule& schedule, int64_t i, double target, const at::T
   return (x / slope_scale(schedule.path, sigma) + (target - sigma) * slope) * slope_scale(schedule.path, target);
 }
 
-/// Called with the slopes, newest first, of which the last `past_slopes` are kept; gives the slope of the whole step.
-using Combination = std::function<at::Tensor(const std::vector<at::Tensor>& slopes, int64_t i)>;
+/// What is remembered of a point: its slope, or what gives it (see sample_pndm).
+using Measure = std::function<at::Tensor(int64_t index, const at::Tensor& x, const at::Tensor& denoised)>;
+/// Called with the measures, newest first, of which the last three are kept; gives the slope of the whole step from x.
+using Combination = std::function<at::Tensor(const std::vector<at::Tensor>& measures, int64_t i, const at::Tensor& x)>;
 /// Where step i ends.
 using Target = std::function<double(int64_t i)>;
 
 at::Tensor run_multistep(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
-                         const SamplerOptions& options, const Target& target, const Combination& combine) {
+                         const SamplerOptions& options, const Target& target, const Measure& measure,
+                         const Combination& combine) {
   auto state = begin(x, schedule, options, past_slopes);
   while (state.step < schedule.steps()) {
     const int64_t i = state.step;
     const auto denoised = denoised_at(denoise, state.latents, i);
-    auto slopes = state.history;
-    slopes.insert(slopes.begin(), slope_at(schedule, i, state.latents, denoised));
-    auto next = along(schedule, i, target(i), state.latents, combine(slopes, i));
-    if (static_cast<int64_t>(slopes.size()) > kMostPast) slopes.pop_back();
-    state.history = std::move(slopes);
+    auto measures = state.history;
+    measures.insert(measures.begin(), measure(i, state.latents, denoised));
+    auto next = along(schedule, i, target(i), state.latents, combine(measures, i, state.latents));
+    if (static_cast<int64_t>(measures.size()) > kMostPast) measures.pop_back();
+    state.history = std::move(measures);
     finish_step(state, std::move(next), denoised, options);
   }
   return state.latents;
+}
+
+/// run_multistep on slopes, from sigma to sigma, with weights(i, number of slopes).
+at::Tensor run_on_slopes(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
+                         const SamplerOptions& options,
+                         const std::function<std::vector<double>(int64_t i, size_t slopes)>& weights) {
+  return run_multistep(
+      denoise, x, schedule, options, [&](int64_t i) { return schedule.sigmas[i + 1]; },
+      [&](int64_t index, const at::Tensor& here, const at::Tensor& denoised) {
+        return slope_at(schedule, index, here, denoised);
+      },
+      [&](const std::vector<at::Tensor>& slopes, int64_t i, const at::Tensor&) {
+        return combined(slopes, weights(i, slopes.size()));
+      });
 }
 
 }  // namespace
 
 at::Tensor sample_lms(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
                       const SamplerOptions& options) {
-  return run_multistep(
-      denoise, x, schedule, options, [&](int64_t i) { return schedule.sigmas[i + 1]; },
-      [&](const std::vector<at::Tensor>& slopes, int64_t i) {
-        return combined(slopes, exact_weights(schedule, i, slopes.size()));
-      });
+  return run_on_slopes(denoise, x, schedule, options,
+                       [&](int64_t i, size_t slopes) { return exact_weights(schedule, i, slopes); });
 }
 
 at::Tensor sample_ipndm(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
                         const SamplerOptions& options) {
-  return run_multistep(
-      denoise, x, schedule, options, [&](int64_t i) { return schedule.sigmas[i + 1]; },
-      [](const std::vector<at::Tensor>& slopes, int64_t) { return combined(slopes, even_weights(slopes.size())); });
+  return run_on_slopes(denoise, x, schedule, options, [](int64_t, size_t slopes) { return even_weights(slopes); });
 }
 
 at::Tensor sample_pndm(const Denoiser& denoise, const at::Tensor& x, const Schedule& schedule,
                        const SamplerOptions& options) {
-  const auto target = [&](int64_t i) {
-    return schedule.landings.empty() ? schedule.sigmas[i + 1] : schedule.landings[i];
+  // diffusers averages what the network gives: for a model of velocities those, not the noises they stand for.
+  const bool velocities = options.averages_velocity && schedule.path == NoisePath::vp;
+  const Measure measure = [&](int64_t index, const at::Tensor& here, const at::Tensor& denoised) {
+    return velocities ? (schedule.alpha(index) * here - denoised) / schedule.spread(index)
+                      : slope_at(schedule, index, here, denoised);
   };
-  // The first step has no past: it is done twice, the second time with the mean of the slopes at both of its ends.
+  const auto slope_of = [&](const at::Tensor& mean, int64_t i, const at::Tensor& here) {
+    return velocities ? schedule.alpha(i) * mean + schedule.spread(i) * here : mean;
+  };
+  // The first step has no past: it is done twice, the second time with the mean of what is found at both of its ends.
   const bool has_inner = !schedule.inner_sigmas.empty();
   const int64_t second = has_inner ? schedule.inner(0) : 1;
   const bool twice = has_inner ? schedule.inner_sigmas[0] > 0 : schedule.steps() > 1 && schedule.sigmas[1] > 0;
-  const at::Tensor start = options.resume ? options.resume->latents : x;
-  return run_multistep(denoise, x, schedule, options, target, [&](const std::vector<at::Tensor>& slopes, int64_t i) {
-    if (i > 0) return combined(slopes, even_weights(slopes.size()));
-    if (!twice) return slopes[0];
-    const auto ahead = along(schedule, 0, schedule.sigma(second), start, slopes[0]);
-    const auto again = denoised_at(denoise, ahead, second);
-    return 0.5 * (slopes[0] + slope_at(schedule, second, ahead, again));
-  });
+  return run_multistep(
+      denoise, x, schedule, options,
+      [&](int64_t i) { return schedule.landings.empty() ? schedule.sigmas[i + 1] : schedule.landings[i]; }, measure,
+      [&](const std::vector<at::Tensor>& measures, int64_t i, const at::Tensor& here) {
+        if (i > 0 || !twice) return slope_of(combined(measures, even_weights(measures.size())), i, here);
+        const auto ahead = along(schedule, 0, schedule.sigma(second), here, slope_of(measures[0], 0, here));
+        const auto again = denoised_at(denoise, ahead, second);
+        return slope_of(0.5 * (measures[0] + measure(second, ahead, again)), 0, here);
+      });
 }
 
 }  // namespace keyflow::schedulers

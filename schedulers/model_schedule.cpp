@@ -81,7 +81,7 @@ Schedule listed(NoisePath path, const std::vector<double>& sigmas, double end, T
     schedule.sigmas.push_back(to_float(sigma));
     schedule.timesteps.push_back(to_float(time_of(sigma)));
   }
-  schedule.sigmas.push_back(end);
+  schedule.sigmas.push_back(std::min(end, schedule.sigmas.empty() ? end : schedule.sigmas.back()));
   return schedule;
 }
 
@@ -173,6 +173,10 @@ Schedule vp_list(const ModelSchedule& model, const SamplerEntry& sampler, const 
     if (!positions.empty()) schedule.timesteps = positions;
   } else {
     schedule = vp_schedule(kind, options);
+    // diffusers rounds the times of a Karras list for DPM2 alone among Euler's kin.
+    if (sampler.inner == InnerPoints::half_log_sigma && options.spacing == Spacing::karras) {
+      for (auto& time : schedule.timesteps) time = std::nearbyint(time);
+    }
     if (model.log_linear && kind == VpKind::euler && options.spacing == Spacing::as_shifted) {
       // The source's list is one longer than its times: the run ends at the cleanest level.
       const auto count = static_cast<double>(request.steps);
@@ -197,7 +201,7 @@ void land_beyond(Schedule& schedule, double eta, const std::vector<double>& tabl
     const float time = std::floor(static_cast<float>(1.0 - eta) * static_cast<float>(next));
     schedule.landings.push_back(table[static_cast<size_t>(time)]);
   }
-  schedule.sigmas.back() = table.front();
+  schedule.sigmas.back() = std::min(table.front(), schedule.sigmas[schedule.steps() - 1]);
 }
 
 /// PNDM does its first step twice, the second time from where the first one led.
@@ -231,6 +235,7 @@ SamplerOptions sampler_options(const ModelSchedule& model, const ScheduleRequest
   options.unipc = model.unipc;
   options.dpm = model.dpm;
   options.disable_corrector = model.disable_corrector;
+  options.averages_velocity = model.prediction == Prediction::velocity;
   options.eta = request.eta;
   return options;
 }

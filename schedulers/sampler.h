@@ -44,6 +44,7 @@ enum class DpmVariant { midpoint, heun };
 struct SamplerOptions {
   int64_t order = 2;                       ///< unipc: 1 .. 5
   UniPcVariant unipc = UniPcVariant::bh2;  ///< unipc
+  bool averages_velocity = false;          ///< pndm on the vp path: averages velocities, as for models that give them
   std::vector<int64_t> disable_corrector;  ///< unipc: steps after which the corrector is left out
   DpmVariant dpm = DpmVariant::midpoint;   ///< dpm++2m, dpm++2m_sde, dpm++3m
   std::optional<double> eta;  ///< share of fresh noise, [0, 1]; empty: 0 for ddim, 0.3 for tcd, 1 for the others

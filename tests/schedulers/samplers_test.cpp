@@ -133,8 +133,7 @@ TEST(EverySampler, StaysFiniteOnEverySchedule) {
                                                    {15, 5},
                                                    {80, 16},
                                                    {200, sampler.flow_kind == flow_kind(kind) ? 16 : 1}}) {
-        const auto latents =
-            run(sampler, prepared(sampler, schedule_of(flow_kind(kind), steps, shift)), c.options());
+        const auto latents = run(sampler, prepared(sampler, schedule_of(flow_kind(kind), steps, shift)), c.options());
         ASSERT_EQ(static_cast<int64_t>(latents.size()), steps);
         ASSERT_TRUE(at::isfinite(latents.back()).all().item<bool>()) << kind << " N=" << steps << " s=" << shift;
       }
