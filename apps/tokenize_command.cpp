@@ -19,8 +19,13 @@ constexpr int64_t kClipLimit = 77, kTextLimit = 512;
 
 bool is_clip(const text::Tokenizer& tokenizer) { return tokenizer.kind() == "clip bpe"; }
 
+struct Vocabulary {
+  std::shared_ptr<text::Tokenizer> tokenizer;
+  std::vector<text::LearnedWord> words;
+};
+
 /// The tokenizer of the operand, with the words of --embedding.
-std::shared_ptr<text::Tokenizer> open(const Arguments& arguments) {
+Vocabulary open(const Arguments& arguments) {
   const std::string& model = arguments.operands()[0];
   const auto tokenizer =
       text::open_tokenizer(model == "mini" ? data_folder() / "weights/mini" : std::filesystem::path(model));
@@ -31,7 +36,7 @@ std::shared_ptr<text::Tokenizer> open(const Arguments& arguments) {
     for (const auto& word : inversion.words()) words.push_back({word, id, inversion.count()});
     id += inversion.count();
   }
-  return words.empty() ? tokenizer : tokenizer->with_words(words);
+  return {words.empty() ? tokenizer : tokenizer->with_words(words), words};
 }
 
 std::string line(int64_t id, const std::string& between, const std::string& piece) {
@@ -102,7 +107,7 @@ std::string weighted_report(const text::Prompt& prompt, const text::PromptTokens
 int run(const Arguments& arguments) {
   std::string text = arguments.operands()[1];
   if (text == "-") text = read_standard_input(text::kMostPromptBytes);
-  const auto tokenizer = open(arguments);
+  const auto [tokenizer, words] = open(arguments);
   const int64_t usual = is_clip(*tokenizer) ? kClipLimit : kTextLimit;
   const int64_t limit = arguments.has("limit") ? whole_number("--limit", arguments.text("limit"), 0, 1'000'000) : usual;
   if (!arguments.has("weights")) {
@@ -111,6 +116,7 @@ int run(const Arguments& arguments) {
     return 0;
   }
   const text::Prompt prompt = text::parse_prompt(text);
+  text::require_known_embeddings(prompt, words);
   const bool chunks = is_clip(*tokenizer) && !arguments.has("limit");
   const text::PromptTokens tokens =
       chunks ? chunked_tokens(*tokenizer, prompt) : fixed_tokens(*tokenizer, prompt, static_cast<size_t>(limit));

@@ -51,6 +51,9 @@ PromptTokens chunked_tokens(const Tokenizer& tokenizer, const Prompt& prompt, co
 ///        pipelines/stable_diffusion_3/pipeline_stable_diffusion_3.py _get_t5_prompt_embeds
 PromptTokens fixed_tokens(const Tokenizer& tokenizer, const Prompt& prompt, size_t length);
 
+/// Throws Error::usage, with the nearest word, for an "embedding:NAME" in the prompt that is none of `words`.
+void require_known_embeddings(const Prompt& prompt, const std::vector<LearnedWord>& words);
+
 /// Adds empty rows until there are `rows`: the prompts of a picture, and both encoders of one, need equal numbers.
 void add_empty_rows(PromptTokens& tokens, const Tokenizer& tokenizer, size_t rows);
 

@@ -17,16 +17,27 @@ std::string read_pad(const json& config, const JsonPlace& place) {
   return string_member(*pad, "content", place / "pad_token");
 }
 
+/// The object of a file, which may be absent.
+json read_object(const std::filesystem::path& path, const JsonPlace& place) {
+  if (!std::filesystem::exists(path)) return json::object();
+  json object = read_json(path);
+  require_object(object, place);
+  return object;
+}
+
 }  // namespace
 
 TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder) {
-  const auto path = folder / "tokenizer_config.json";
-  TokenizerConfig config;
-  if (!std::filesystem::exists(path)) return config;
+  const auto path = folder / "tokenizer_config.json", older = folder / "special_tokens_map.json";
   const JsonPlace place{printable(path.string(), 400), ""};
-  const json object = read_json(path);
-  require_object(object, place);
+  TokenizerConfig config;
+  const json object = read_object(path, place);
   config.pad_token = read_pad(object, place);
+  if (!object.contains("added_tokens_decoder")) {
+    const JsonPlace older_place{printable(older.string(), 400), ""};
+    const std::string pad = read_pad(read_object(older, older_place), older_place);
+    if (!pad.empty()) config.pad_token = pad;
+  }
   if (object.contains("added_tokens_decoder")) {
     const JsonPlace added = place / "added_tokens_decoder";
     for (const auto& [key, value] : object_member(object, "added_tokens_decoder", place).items()) {

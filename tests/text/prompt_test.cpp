@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -236,6 +237,44 @@ TEST(PromptChunks, EmptyRowsAreAPromptWithoutWords) {
   EXPECT_EQ(tokens.rows.size(), 3u);
 }
 
+TEST(PromptChunks, PaddingOfTheSpecialTokensMapCounts) {
+  const fs::path folder = kReference / "older";
+  fs::create_directories(folder);
+  for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json"}) {
+    fs::copy_file(kReference / "end" / name, folder / name, fs::copy_options::overwrite_existing);
+  }
+  std::ofstream(folder / "special_tokens_map.json") << R"({"bos_token": "x", "pad_token": {"content": "!"}})";
+  EXPECT_EQ(open_tokenizer(folder)->pad_id(), 0);
+  std::ofstream(folder / "tokenizer_config.json") << R"({"pad_token": "<|endoftext|>", "added_tokens_decoder": {}})";
+  EXPECT_EQ(open_tokenizer(folder)->pad_id(), open_tokenizer(folder)->vocabulary() - 1);
+}
+
+// Real vocabularies under real configurations: which token pads the text of each encoder.
+TEST(PromptChunks, RealTokenizers) {
+  const fs::path data = KEYFLOW_SHARED_DATA, vocabulary = data / "tokenizers/clip";
+  if (!fs::exists(data)) GTEST_SKIP() << "needs the shared data folder";
+  const std::vector<std::pair<std::string, int64_t>> pads{
+      {"sd15/tokenizer", 49407},     {"sd21/tokenizer", 0},           {"sdxl/tokenizer", 49407},
+      {"sdxl/tokenizer_2", 0},       {"sd3-medium/tokenizer", 49407}, {"sd3-medium/tokenizer_2", 0},
+      {"flux1-dev/tokenizer", 49407}};
+  const fs::path folder = kReference / "real";
+  for (const auto& [name, pad] : pads) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    for (const char* file : {"vocab.json", "merges.txt"}) fs::copy_file(vocabulary / file, folder / file);
+    for (const auto& entry : fs::directory_iterator(data / "configs" / name)) {
+      fs::copy_file(entry.path(), folder / entry.path().filename());
+    }
+    const auto tokenizer = open_tokenizer(folder)->with_words({{"<birb-style>", 49408}});
+    EXPECT_EQ(tokenizer->pad_id(), pad) << name;
+    const auto tokens = chunked_tokens(*tokenizer, parse_prompt("a photo (in <birb-style>:1.2)"));
+    const std::vector<int64_t> ids{49406, 320, 1125, 530, 49408, 49407, pad};
+    EXPECT_TRUE(std::equal(ids.begin(), ids.end(), tokens.rows.at(0).ids.begin())) << name;
+    EXPECT_EQ(tokens.rows[0].ids.back(), pad);
+    EXPECT_EQ(tokens.rows[0].weights[4], 1.2);
+  }
+}
+
 TEST(LearnedWords, AreFoundInTexts) {
   const auto bare = open_tokenizer(kReference / "end");
   const int64_t first = bare->vocabulary();
@@ -274,6 +313,23 @@ TEST(LearnedWords, StayInOneChunk) {
   EXPECT_EQ(tokens.rows[1].ids[1], first);
   EXPECT_EQ(tokens.rows[1].ids[3], first + 2);
   EXPECT_EQ(tokens.rows[1].weights, (std::vector<double>{1, 2, 2, 2, 1, 1, 1}));
+}
+
+TEST(LearnedWords, UnknownEmbeddingsAreNamed) {
+  const std::vector<LearnedWord> words{{"fluffy", 600}, {"embedding:fluffy", 600}, {"embedding:fluffy.pt", 600}};
+  for (const char* text :
+       {"a fluffy cat", "(embedding:fluffy:1.2), embedding:FLUFFY.pt", "embedding: x", "myembedding:x"}) {
+    EXPECT_NO_THROW(require_known_embeddings(parse_prompt(text), words)) << text;
+  }
+  for (const char* text : {"a (embedding:flufy:1.2) cat", "embedding:fluffyer", "Embedding:flufy"}) {
+    try {
+      require_known_embeddings(parse_prompt(text), words);
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      EXPECT_NE(std::string(error.what()).find("closest: embedding:fluffy"), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(LearnedWords, BadOnesAreRefused) {
