@@ -36,7 +36,7 @@ struct TextualInversion {
 /// tensor.
 ///
 /// throws Error::weights for other contents, Error::io
-/// source AUTOMATIC1111/stable-diffusion-webui@v1.10.1: modules/textual_inversion/textual_inversion.py
+/// source AUTOMATIC1111/stable-diffusion-webui: modules/textual_inversion/textual_inversion.py
 ///        create_embedding_from_data; diffusers@0.42.1: loaders/textual_inversion.py _retrieve_tokens_and_embeddings
 TextualInversion read_textual_inversion(const std::filesystem::path& path);
 

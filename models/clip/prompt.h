@@ -30,8 +30,8 @@ struct Readout {
 ///            Published encoders of SD 2 have one layer more than the config, whose last one is therefore 2.
 ///            (diffusers counts from the habit: its c is c + 1 here for SD 1, c + 2 for the others.)
 /// throws     Error::usage for a layer that the encoder does not have
-/// source     AUTOMATIC1111/stable-diffusion-webui@v1.10.1: modules/sd_hijack_clip.py encode_with_transformers,
-///            modules/sd_hijack_open_clip.py; diffusers@0.42.1: encode_prompt of the pipelines
+/// source     AUTOMATIC1111/stable-diffusion-webui: modules/sd_hijack_clip.py@00e0938 encode_with_transformers,
+///            modules/sd_hijack_open_clip.py@01a40c6; diffusers@0.42.1: encode_prompt of the pipelines
 Readout readout(Reader reader, int64_t clip_skip, const TextConfig& config);
 
 /// The tokens of a prompt for one encoder.
@@ -61,7 +61,7 @@ at::Tensor chosen_state(const TextModel& model, const std::vector<at::Tensor>& s
 ///
 /// states   [n, L, C] float32
 /// weights  [n, L], any float
-/// source   AUTOMATIC1111/stable-diffusion-webui@v1.10.1: modules/sd_emphasis.py EmphasisOriginal, its default
+/// source   AUTOMATIC1111/stable-diffusion-webui: modules/sd_emphasis.py@255da37 EmphasisOriginal, its default
 at::Tensor apply_weights(const at::Tensor& states, const at::Tensor& weights);
 
 }  // namespace keyflow::clip

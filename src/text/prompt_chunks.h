@@ -39,7 +39,7 @@ struct ChunkRule {
 /// vocabularies (SD 2, second encoder of SDXL and SD 3) have apart from the end token.
 ///
 /// throws Error::config for a tokenizer that does not frame a text by one token on either side
-/// source AUTOMATIC1111/stable-diffusion-webui@v1.10.1: modules/sd_hijack_clip.py tokenize_line, process_tokens;
+/// source AUTOMATIC1111/stable-diffusion-webui: modules/sd_hijack_clip.py@00e0938 tokenize_line, process_tokens;
 ///        modules/shared_options.py comma_padding_backtrack
 PromptTokens chunked_tokens(const Tokenizer& tokenizer, const Prompt& prompt, const ChunkRule& rule = {});
 

@@ -40,8 +40,9 @@ struct Prompt {
 /// throws Error::usage, naming the byte, for prompt editing and alternation ([a:b:0.5], [a:0.5], [a|b]) and
 ///        hypernetworks, which are not supported; for a <lora:...> without name, without end or with a weight that is
 ///        no number; for brackets nested a hundred deep and weights beyond a million; and as require_prompt()
-/// source AUTOMATIC1111/stable-diffusion-webui@v1.10.1: modules/prompt_parser.py parse_prompt_attention,
-///        modules/extra_networks.py parse_prompt, extensions-builtin/Lora/extra_networks_lora.py activate
+/// source AUTOMATIC1111/stable-diffusion-webui: modules/prompt_parser.py@0674fab parse_prompt_attention (later versions
+///        allow spaces around a weight), modules/extra_networks.py@013e422 parse_prompt,
+///        extensions-builtin/Lora/extra_networks_lora.py activate
 Prompt parse_prompt(std::string_view text);
 
 /// The text as it is, without any syntax.
