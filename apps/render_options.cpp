@@ -16,6 +16,8 @@ OptionGroup prompt_options() {
 
 OptionGroup image_prompt_options() {
   OptionGroup group = prompt_options();
+  group.options.push_back(
+      {"--embd-dir,--embedding", "PATH", "Textual inversion, or a folder of them; repeat", {}, true});
   group.options.push_back({"--plain-prompt", "", "Take (word:1.2), [word] and BREAK as they are"});
   group.options.push_back({"--clip-skip", "N", "Text encoder layer from the end; 1 is the last [the family's]"});
   group.options.push_back(

@@ -86,9 +86,9 @@ class Reader {
     if (arguments_.has("color-match")) set("color_match", "true", "color-match");
     if (arguments_.has("plain-prompt")) set("prompt_syntax", "plain", "plain-prompt");
     if (arguments_.has("init-img")) set("init_image", arguments_.text("init-img"), "init-img");
-    for (const char* name : {"control-net", "control-image"}) {
-      const std::string field = std::string(name) == "control-net" ? "control_nets" : "control_images";
-      for (const auto& text : arguments_.list(name)) set(field.c_str(), text, name);
+    for (const auto& [option, field] :
+         {std::pair{"control-net", "control_nets"}, {"control-image", "control_images"}, {"embedding", "embeddings"}}) {
+      for (const auto& text : arguments_.list(option)) set(field, text, option);
     }
     for (const auto& [option, field] : {std::pair{"control-strength", "control_strengths"},
                                         {"control-start", "control_starts"},

@@ -103,6 +103,28 @@ json parse_json(std::string_view text, const std::string& where, ErrorKind kind,
   return builder.take();
 }
 
+json read_python_json(const std::filesystem::path& path, ErrorKind kind) {
+  const std::string text = read_file(path, 64u << 20);
+  std::string strict;
+  bool quoted = false;
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view rest = std::string_view(text).substr(at);
+    size_t length = 0;
+    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+      if (!quoted && rest.starts_with(word)) length = std::max(length, word.size());
+    }
+    if (length > 0) {
+      strict += "null";
+    } else {
+      length = quoted && rest[0] == '\\' && rest.size() > 1 ? 2 : 1;
+      if (rest[0] == '"') quoted = !quoted;
+      strict += rest.substr(0, length);
+    }
+    at += length;
+  }
+  return parse_json(strict, printable(path.string(), 400), kind);
+}
+
 json read_json(const std::filesystem::path& path, ErrorKind kind) {
   return parse_json(read_file(path, 64u << 20), printable(path.string(), 400), kind);
 }

@@ -20,6 +20,9 @@ struct JsonLimits {
 nlohmann::json parse_json(std::string_view text, const std::string& where, ErrorKind kind = ErrorKind::config,
                           const JsonLimits& limits = {});
 
+/// The same for what Python's json module writes where a number is none: NaN, Infinity and -Infinity become null.
+nlohmann::json read_python_json(const std::filesystem::path& path, ErrorKind kind = ErrorKind::config);
+
 /// parse_json of a file of at most 64 MiB.
 nlohmann::json read_json(const std::filesystem::path& path, ErrorKind kind = ErrorKind::config);
 

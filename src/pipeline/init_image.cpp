@@ -4,8 +4,8 @@
 #include <ATen/ops/upsample_nearest2d.h>
 #include <ATen/ops/zeros.h>
 
-#include "media/resize.h"
 #include "pipeline/finite.h"
+#include "pipeline/keyframes.h"
 #include "pipeline/model.h"
 #include "schedulers/sampler.h"
 
@@ -13,7 +13,8 @@ namespace keyflow::pipeline {
 namespace {
 
 at::Tensor fitted(const RenderPlan& plan, const std::string& picture) {
-  return media::cover_crop(plan.pictures.at(picture), plan.settings.height, plan.settings.width);
+  const at::Tensor& rgb = plan.pictures.at(picture);
+  return fit_keyframe(rgb, rgb, plan.settings);
 }
 
 /// [3, H, W] -> [1, Z, 1, h, w]
@@ -53,17 +54,19 @@ void add_init_image(Conditioning& conditioning, const RenderPlan& plan, const Co
   // Networks know a mask of yes and no; the soft one joins the pixels afterwards.
   const at::Tensor mask = soft.defined() ? soft.ge(0.5).to(at::kFloat).unsqueeze(0).unsqueeze(0)
                                          : at::ones({1, 1, settings.height, settings.width}, at::kFloat);
-  const bool starts_from_picture =
-      picture.defined() && (settings.strength < 1 || (soft.defined() && !facts.takes_masked_picture));
+  const bool is_masked = soft.defined(), keeps_latents = is_masked && !facts.takes_masked_picture;
+  // With a mask and all of the steps the picture's own latents are nowhere to be seen, unless they are kept.
+  const bool is_start = picture.defined() && (!is_masked || settings.strength < 1);
   at::Tensor clean;
-  if (starts_from_picture) {
+  if (is_start || keeps_latents || (picture.defined() && facts.draws_start_picture)) {
     clean = encoded(codec, picture, plan.tile, next());
-    if (settings.strength < 1) conditioning.initial = clean;
   }
+  if (is_start) conditioning.initial = clean;
   conditioning.draws = draws;
   const at::Tensor noise = next();
-  if (soft.defined() && !facts.takes_masked_picture) {
+  if (keeps_latents) {
     conditioning.kept = {clean, noise, at::upsample_nearest2d(mask, {height, width}).unsqueeze(2)};
+    ++draws;  // of the masked picture's latents, which those pipelines draw for networks of any kind
   }
   if (facts.takes_masked_picture) {
     const at::Tensor grey = at::zeros({3, settings.height, settings.width}, at::kFloat);

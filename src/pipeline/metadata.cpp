@@ -30,7 +30,7 @@ json recorded_settings(const RenderSettings& settings) {
         &named.tokenizer, &named.vae, &named.tiny_vae, &named.image_encoder, &named.init_image, &named.mask}) {
     *path = recorded(*path);
   }
-  for (auto* list : {&named.control_nets, &named.control_images}) {
+  for (auto* list : {&named.control_nets, &named.control_images, &named.embeddings}) {
     for (auto& path : *list) path = recorded(path);
   }
   for (auto& keyframe : named.keyframes) {
@@ -86,6 +86,9 @@ std::map<std::string, std::string> content_hashes(const RenderPlan& plan) {
   for (const auto& keyframe : plan.settings.keyframes) {
     hashes["keyframe " + std::to_string(keyframe.frame)] = picture_hash(plan.pictures.at(keyframe.picture));
   }
+  for (const auto& embedding : plan.model->parts().embeddings) {
+    hashes["embeddings " + embedding.words().front()] = weights::file_sha256(embedding.path);
+  }
   for (size_t i = 0; i < plan.settings.control_images.size(); ++i) {
     const std::string number = std::to_string(i);
     hashes["control_nets " + number] = weights::model_hash(*plan.model->control_nets()[i].file());
@@ -106,7 +109,8 @@ bool is_replaced(const RenderSettings& settings, const std::string& hashed) {
     return origin != settings.origins.end() && origin->second > Origin::metadata;
   };
   if (hashed.starts_with("keyframe ")) return overridden("keyframes");
-  if (hashed.starts_with("control_")) return overridden(hashed.substr(0, hashed.find(' ')));
+  if (hashed.starts_with("control_") || hashed.starts_with("embeddings "))
+    return overridden(hashed.substr(0, hashed.find(' ')));
   if (overridden("model") || overridden(hashed)) return true;
   const bool is_tokenizer = hashed.starts_with("tokenizer");
   if (is_tokenizer && overridden("tokenizer")) return true;

@@ -38,7 +38,8 @@ struct ModelFacts {
   PictureSlots pictures;              ///< whose tokens it attends to
   bool keyframes_optional = false;    ///< also trained without pictures
   bool takes_masked_picture = false;  ///< made for inpainting: masked picture and mask are among its inputs
-  bool guidance_is_input = false;     ///< distilled: told a guidance scale instead of guided by it
+  bool draws_start_picture = false;  ///< encodes the picture to start from even where nothing of it is left (FLUX Fill)
+  bool guidance_is_input = false;    ///< distilled: told a guidance scale instead of guided by it
 
   /// Frame 0 stands alone, then four to one.
   int64_t latent_frames(int64_t frames) const { return makes_videos ? (frames - 1) / 4 + 1 : 1; }

@@ -277,6 +277,24 @@ void add_shipped_tokenizers(ModelParts& model) {
   if (vocabulary == kT5Vocabulary) model.tokenizers[Part::t5_encoder] = shipped / "t5" / "spiece.model";
 }
 
+/// A file, or every file of a folder that can be one, in the order of their names.
+void add_embeddings(ModelParts& model, const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) {
+    model.embeddings.push_back(weights::read_textual_inversion(path));
+    return;
+  }
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const std::string ending = entry.path().extension().string();
+    for (const char* known : {".safetensors", ".pt", ".bin", ".ckpt"}) {
+      if (ending == known) files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) model.embeddings.push_back(weights::read_textual_inversion(file));
+}
+
 void open_model_path(ModelParts& model, const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
@@ -347,6 +365,7 @@ ModelParts find_parts(const RenderSettings& settings, Need need) {
     }
   }
   add_shipped_tokenizers(model);
+  for (const auto& path : settings.embeddings) add_embeddings(model, path);
   return model;
 }
 

@@ -8,6 +8,7 @@
 #include "models/registry.h"
 #include "pipeline/settings.h"
 #include "weights/tensor_file.h"
+#include "weights/textual_inversion.h"
 
 namespace keyflow::pipeline {
 
@@ -29,6 +30,7 @@ struct ModelParts {
   std::filesystem::path folder;  ///< "" for separate files
   bool used_model = false;       ///< false where the parts given one by one are all there is
   std::map<models::Part, PartFile> parts;
+  std::vector<weights::TextualInversion> embeddings;
   std::vector<PartFile> control_nets;                        ///< in the order of settings.control_nets
   std::map<models::Part, std::filesystem::path> tokenizers;  ///< by the text encoder that they are for
   std::filesystem::path scheduler_config, preprocessor_config, preset;

@@ -110,6 +110,14 @@ void check_image_task(RenderSettings& settings, const ModelFacts& facts) {
           settings.skip_layer_start, ": expected at most skip_layer_stop ", settings.skip_layer_stop);
 }
 
+/// Families whose text is T5's alone, or not read word by word, have no place for learned words.
+void check_embeddings(const RenderSettings& settings, const Model& model) {
+  const bool takes = model.networks().count(models::Part::text_encoder) > 0 ||
+                     model.networks().count(models::Part::text_encoder_2) > 0;
+  require(settings.embeddings.empty() || takes, ErrorKind::config, model.facts().variant,
+          " has no CLIP text encoder: expected no textual inversions, found ", settings.embeddings.size());
+}
+
 /// A first rendering at a smaller size.
 void check_hires(const RenderSettings& settings, const ModelFacts& facts) {
   require((settings.hires_width > 0) == (settings.hires_height > 0), ErrorKind::usage,
@@ -217,6 +225,7 @@ RenderPlan plan_render(const RenderSettings& given) {
           " makes single pictures: expected 1 frame, found ", settings.frames, "; hint: keyflow image");
   check_image_task(settings, facts);
   check_hires(settings, facts);
+  check_embeddings(settings, *model);
   choose_decoder(settings, *model);
   check_controls(settings, *model);
   if (facts.takes_keyframes) check_length(settings, habits.frames);

@@ -51,6 +51,7 @@ struct RenderSettings {
   double eta = -1;              ///< share of fresh noise of stochastic samplers
   int64_t clip_skip = 0;        ///< text encoder layer, counted from the end; 0 the family's habit
   std::string prompt_syntax = "weights";  ///< "plain" takes brackets as they are
+  std::vector<std::string> embeddings;    ///< files of learned words (textual inversion), or folders of them
   std::string empty_negative = "auto";    ///< what an empty negative prompt is: "zeros" or "text"
   std::string init_image;                 ///< picture to start from
   double strength = -1;                   ///< share of the steps that is done on it
@@ -110,6 +111,7 @@ struct RenderSettings {
     visitor("eta", self.eta, Range{0, 1}, "share of fresh noise of stochastic samplers");
     visitor("clip_skip", self.clip_skip, Range{0, 100}, "text encoder layer from the end; 0 the family's habit");
     visitor("prompt_syntax", self.prompt_syntax, Words{"weights", "plain"}, "(word:1.2) and the like, or plain text");
+    visitor("embeddings", self.embeddings, any, "files or folders of textual inversions");
     visitor("empty_negative", self.empty_negative, Words{"auto", "zeros", "text"}, "what an empty negative prompt is");
     visitor("init_image", self.init_image, any, "picture to start from");
     visitor("strength", self.strength, Range{0, 1}, "share of the steps that is done on it");

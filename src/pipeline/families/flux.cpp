@@ -112,7 +112,7 @@ class FluxModel final : public ImageModel {
     constexpr int64_t kPatch = 2;  // latent positions along the edge of a token
     require_latents(config_.out_channels / (kPatch * kPatch));
     facts_.multiple = facts_.stride * kPatch;
-    facts_.takes_masked_picture = flux::is_fill(config_);
+    facts_.takes_masked_picture = facts_.draws_start_picture = flux::is_fill(config_);
     require_fit(Part::text_encoder, clip_.config().hidden_size, config_.pooled_projection_dim, "channels",
                 "CLIP-L, by --clip-l");
     require_fit(Part::t5_encoder, t5_.config().d_model, config_.joint_attention_dim, "channels", "T5-XXL, by --t5xxl");

@@ -44,7 +44,7 @@ void ImageModel::plan_schedule(schedulers::ModelSchedule published) {
   const std::filesystem::path& path = parts().scheduler_config;
   if (path.empty()) return;
   const bool even_sigmas = schedule_.even_sigmas;
-  schedule_ = schedulers::model_schedule_from_json(read_json(path), printable(path.string(), 400));
+  schedule_ = schedulers::model_schedule_from_json(read_python_json(path), printable(path.string(), 400));
   schedule_.even_sigmas = even_sigmas;
 }
 

@@ -1,5 +1,6 @@
 #include "pipeline/families/prompt_text.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
@@ -15,13 +16,13 @@ namespace keyflow::pipeline {
 namespace {
 
 /// [n, L] ids, and weights where some are not 1.
-clip::PromptRows rows_of(const text::PromptTokens& tokens) {
+clip::PromptRows rows_of(const text::PromptTokens& tokens, const at::Tensor& learned = {}) {
   std::vector<at::Tensor> ids, weights;
   for (const auto& row : tokens.rows) {
     ids.push_back(at::tensor(row.ids, at::kLong));
     weights.push_back(at::tensor(row.weights, at::kDouble));
   }
-  return {at::stack(ids), tokens.weighted() ? at::stack(weights) : at::Tensor(), {}};
+  return {at::stack(ids), tokens.weighted() ? at::stack(weights) : at::Tensor(), learned};
 }
 
 }  // namespace
@@ -40,6 +41,19 @@ ClipText::ClipText(const Network& network, std::shared_ptr<const text::Tokenizer
       config_(clip::text_config(*network.file(), keys_, network.part.config)),
       tokenizer_(std::move(tokenizer)) {}
 
+void ClipText::learn(const std::vector<weights::TextualInversion>& embeddings, const std::string& encoder) {
+  if (embeddings.empty()) return;
+  std::vector<at::Tensor> vectors;
+  int64_t id = config_.vocab_size;
+  for (const auto& embedding : embeddings) {
+    vectors.push_back(embedding.vectors_for(encoder, config_.hidden_size));  // [K, C]
+    for (const auto& word : embedding.words()) words_.push_back({word, id, embedding.count()});
+    id += embedding.count();
+  }
+  learned_ = at::cat(vectors);
+  tokenizer_ = tokenizer_->with_words(words_);
+}
+
 std::vector<clip::PromptText> ClipText::encode(const std::vector<text::PromptTokens>& prompts, clip::Reader reader,
                                                int64_t clip_skip, const Compute& compute, Observer& observer) const {
   const clip::Readout readout = clip::readout(reader, clip_skip, config_);
@@ -47,7 +61,7 @@ std::vector<clip::PromptText> ClipText::encode(const std::vector<text::PromptTok
   with_fallback(compute, *network_, "text", observer, "", [&](const Compute& used) {
     const clip::TextModel model = clip::load_text(network_->file(), keys_, config_, used);
     for (size_t i = 0; i < prompts.size(); ++i) {
-      encoded[i] = clip::encode_prompt(model, rows_of(prompts[i]), readout);
+      encoded[i] = clip::encode_prompt(model, rows_of(prompts[i], learned_), readout);
       require_finite(encoded[i].states, "text");
       require_finite(encoded[i].pooled, "text");
     }
@@ -64,6 +78,7 @@ std::vector<std::vector<text::PromptTokens>> chunked_for(const std::vector<const
     const auto length = static_cast<size_t>(encoder->config().max_position_embeddings);
     auto& own = tokens.emplace_back();
     for (const auto& prompt : prompts) {
+      text::require_known_embeddings(prompt, encoder->words());
       own.push_back(text::chunked_tokens(encoder->tokenizer(), prompt, {.length = length}));
       rows = std::max(rows, own.back().rows.size());
     }

@@ -9,8 +9,8 @@
 #include "pipeline/model.h"
 #include "text/prompt_chunks.h"
 
-// The text encoders of the image families, as their files lie in a model. Each is loaded for all prompts of a render and
-// freed again.
+// The text encoders of the image families, as their files lie in a model. Each is loaded for all prompts of a render
+// and freed again.
 namespace keyflow::pipeline {
 
 /// The prompts with their weights, or the texts as they are with settings.prompt_syntax "plain".
@@ -22,8 +22,15 @@ class ClipText {
   ClipText() = default;
   ClipText(const Network& network, std::shared_ptr<const text::Tokenizer> tokenizer);
 
+  /// Words that the prompts may use besides the vocabulary's.
+  ///
+  /// encoder  "clip_l" or "clip_g", for files with vectors for both
+  /// throws   Error::weights for vectors of another width
+  void learn(const std::vector<weights::TextualInversion>& embeddings, const std::string& encoder);
+
   const clip::TextConfig& config() const { return config_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  const std::vector<text::LearnedWord>& words() const { return words_; }
 
   /// rows  of each prompt; all prompts have equally many
   /// throws Error::numeric when an embedding is not finite
@@ -35,6 +42,8 @@ class ClipText {
   clip::TextKeys keys_;
   clip::TextConfig config_;
   std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::vector<text::LearnedWord> words_;
+  at::Tensor learned_;  // [K, C] of ids from vocab_size on
 };
 
 /// All prompts in rows of 77 for every encoder, equally many everywhere. [encoder][prompt]

@@ -201,6 +201,7 @@ class SdModel final : public ImageModel {
       const auto tower = clip::text_towers(network.file()->tensors()).at(static_cast<size_t>(network.part.index));
       const int64_t vocabulary = clip::text_config(*network.file(), tower, network.part.config).vocab_size;
       texts_.emplace_back(network, open_tokenizer_of(part, vocabulary));
+      texts_.back().learn(parts().embeddings, part == Part::text_encoder ? "clip_l" : "clip_g");
     }
   }
 
@@ -234,7 +235,8 @@ class SdModel final : public ImageModel {
     add_tiny_vae();
     plan_schedule(published_schedule(variant_.line, sd::prediction_of(*network(Part::denoiser).file(), unet_config_)));
     const bool is_xl = variant_.line == sd::Line::sdxl;
-    defaults_ = {50, is_xl || variant_.line == sd::Line::refiner ? 5.0 : 7.5, facts_.guidance_is_input ? 7.5 : 0,
+    const double usual = is_xl || variant_.line == sd::Line::refiner ? 5.0 : 7.5;
+    defaults_ = {50, facts_.guidance_is_input ? 1.0 : usual, facts_.guidance_is_input ? 8.5 : 0,
                  unet_config_.sample_size * facts_.stride};
     zero_negative_ = is_xl;
     const std::filesystem::path index = parts().folder / "model_index.json";

@@ -113,6 +113,8 @@ class Sd3Model final : public ImageModel {
   void plan_texts() {
     clip_l_ = open_clip(Part::text_encoder);
     clip_g_ = open_clip(Part::text_encoder_2);
+    clip_l_.learn(parts().embeddings, "clip_l");
+    clip_g_.learn(parts().embeddings, "clip_g");
     has_t5_ = parts().has(Part::t5_encoder);
     if (!has_t5_) return;
     const Network& network = add_network(Part::t5_encoder);

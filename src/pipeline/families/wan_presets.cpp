@@ -52,7 +52,7 @@ void read_pictures(json& preset, ModelFacts& facts, const std::string& where) {
 }
 
 double flow_shift(const std::filesystem::path& path) {
-  const json config = read_json(path);
+  const json config = read_python_json(path);
   const auto found = config.is_object() ? config.find("flow_shift") : config.end();
   if (!config.is_object() || found == config.end()) return 0;
   require(found->is_number() && found->get<double>() > 0, ErrorKind::config, printable(path.string(), 400),
