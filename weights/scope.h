@@ -2,9 +2,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <concepts>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/compute.h"
 
@@ -18,6 +20,8 @@ enum class Init {
   normal_02,  ///< normal with standard deviation 0.02 (embeddings, modulation tables)
 };
 
+struct Adapter;
+
 /// Where tensors come from: a checkpoint, a plan that only records, or fresh random values.
 class Source {
  public:
@@ -25,6 +29,9 @@ class Source {
   /// The tensor called `name`, of exactly this shape. `fan_in` is the number of inputs of one output (for
   /// Init::fan_in).
   virtual at::Tensor get(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) = 0;
+  /// What LoRA files add to `name`, for a layer that computes it beside its own product; from then on `get` gives the
+  /// weight without it. Where no layer asks, `get` adds it. Null for nothing.
+  virtual std::shared_ptr<const std::vector<Adapter>> claim_adapters(const std::string& /*name*/) { return nullptr; }
 };
 
 /// A cursor into a source: a prefix, to be extended by `/`, and the arithmetic types the model shall use. The name of a
@@ -42,6 +49,10 @@ class Scope {
 
   at::Tensor tensor(std::string_view name, at::IntArrayRef shape, Init init = Init::zeros, int64_t fan_in = 0) const {
     return source_->get((*this / name).prefix_, shape, init, fan_in);
+  }
+  /// To be called before `tensor` of the same name.
+  std::shared_ptr<const std::vector<Adapter>> claim_adapters(std::string_view name) const {
+    return source_->claim_adapters((*this / name).prefix_);
   }
   const Compute& compute() const { return compute_; }
   const std::string& prefix() const { return prefix_; }
