@@ -15,12 +15,13 @@ TextConfig text_config(const weights::TensorFile& file, const TextKeys& keys,
 }
 
 TextModel load_text(const std::shared_ptr<const weights::TensorFile>& file, const TextKeys& keys,
-                    const TextConfig& config, const Compute& compute) {
+                    const TextConfig& config, const Compute& compute, const weights::Overlay& lora) {
   const auto plan = weights::record([&](const weights::Scope& w) { TextModel(w, config); });
   plan.require_match(
       *file, c10::str("the CLIP text encoder of ", config.num_hidden_layers, " layers of width ", config.hidden_size),
       keys.rename(), keys.ignore(config.num_hidden_layers));
-  weights::FileSource source(file, keys.rename(), compute.device);
+  weights::FileSource tensors(file, keys.rename(), compute.device);
+  weights::OverlaySource source(tensors, lora);
   return {weights::Scope(source, compute), config};
 }
 

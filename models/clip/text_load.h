@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "models/clip/text.h"
+#include "weights/overlay.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::clip {
@@ -18,8 +19,9 @@ TextConfig text_config(const weights::TensorFile& file, const TextKeys& keys,
 
 /// Plans the network, compares it with the file's header, and builds it on the file's own memory.
 ///
+/// lora   what LoRA files change, matched by lora_names()
 /// throws Error::weights listing every missing, unexpected and misshapen tensor
 TextModel load_text(const std::shared_ptr<const weights::TensorFile>& file, const TextKeys& keys,
-                    const TextConfig& config, const Compute& compute);
+                    const TextConfig& config, const Compute& compute, const weights::Overlay& lora = {});
 
 }  // namespace keyflow::clip

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "models/flux/transformer.h"
+#include "weights/overlay.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::flux {
@@ -17,8 +18,9 @@ TransformerConfig transformer_config(const weights::TensorFile& file, const std:
 /// long as the network.
 ///
 /// file   diffusers' folder, Black Forest Labs' single file, or a whole checkpoint that holds either
+/// lora   what LoRA files change, matched by lora_names()
 /// throws Error::weights listing every missing, unexpected and misshapen tensor
 Transformer load_transformer(const std::shared_ptr<const weights::TensorFile>& file, const TransformerConfig& config,
-                             const Compute& compute);
+                             const Compute& compute, const weights::Overlay& lora = {});
 
 }  // namespace keyflow::flux

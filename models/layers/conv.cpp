@@ -11,7 +11,7 @@ namespace keyflow::layers {
 using weights::Init;
 
 Conv2d::Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options, at::ScalarType compute)
-    : type_(compute), options_(options) {
+    : branch_(w, {out, in, options.kernel, options.kernel}, compute), type_(compute), options_(options) {
   const int64_t k = options.kernel, fan_in = in * k * k;
   weight_ = Weight(w.tensor("weight", {out, in, k, k}, Init::fan_in, fan_in), compute);
   if (options.bias == Bias::yes) bias_ = Weight(w.tensor("bias", {out}, Init::fan_in, fan_in), compute);
@@ -27,7 +27,14 @@ Conv2d Conv2d::fp32(const weights::Scope& w, int64_t in, int64_t out, const Conv
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  const at::Tensor input = x.to(type_), bias = bias_.defined() ? bias_.get() : at::Tensor();
+  const at::Tensor input = x.to(type_);
+  at::Tensor y = convolved(input);
+  branch_.add_conv2d(input, y, options_.stride, options_.padding);
+  return y;
+}
+
+at::Tensor Conv2d::convolved(const at::Tensor& input) const {
+  const at::Tensor bias = bias_.defined() ? bias_.get() : at::Tensor();
   if (!packed_.defined()) return at::conv2d(input, weight_.get(), bias, options_.stride, options_.padding);
   const bool gradient = at::GradMode::is_enabled() && input.requires_grad();
   return (gradient ? ops::packed_conv2d_plain : ops::packed_conv2d)(input, packed_, bias,

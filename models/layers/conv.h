@@ -3,13 +3,15 @@
 
 #include <array>
 
+#include "models/layers/adapter_branch.h"
 #include "models/layers/linear.h"
 #include "weights/scope.h"
 
 namespace keyflow::layers {
 
-/// 2-D convolution in compute().conv2d; "weight" [out, in, k, k], "bias" [out]. A frozen weight whose type is that of
-/// the kernel, or wider in the file, is sorted once for the kernel; others are sorted at each call.
+/// 2-D convolution in compute().conv2d, and what LoRA files add; "weight" [out, in, k, k], "bias" [out]. A frozen
+/// weight whose type is that of the kernel, or wider in the file, is sorted once for the kernel; others are sorted at
+/// each call.
 struct Conv2dOptions {
   int64_t kernel = 3, stride = 1, padding = 0;
   Bias bias = Bias::yes;
@@ -24,6 +26,9 @@ class Conv2d {
 
  private:
   Conv2d(const weights::Scope& w, int64_t in, int64_t out, const Conv2dOptions& options, at::ScalarType compute);
+  at::Tensor convolved(const at::Tensor& input) const;
+
+  AdapterBranch branch_;  // claims before the weight is asked for
   Weight weight_, bias_;
   at::Tensor packed_;  // in place of weight_
   at::ScalarType type_;

@@ -13,7 +13,8 @@ Weight::Weight(at::Tensor stored, at::ScalarType compute) : stored_(std::move(st
 }
 
 Linear::Linear(const weights::Scope& w, at::IntArrayRef shape, Bias bias, at::ScalarType compute)
-    : weight_(w.tensor("weight", shape, Init::fan_in, shape[1]).flatten(1), compute) {
+    : branch_(w, shape.slice(0, 2), compute),
+      weight_(w.tensor("weight", shape, Init::fan_in, shape[1]).flatten(1), compute) {
   if (bias == Bias::yes) bias_ = Weight(w.tensor("bias", {shape[0]}, Init::fan_in, shape[1]), compute);
 }
 
@@ -29,7 +30,10 @@ Linear Linear::pointwise(const weights::Scope& w, int64_t in, int64_t out, Bias 
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  return at::linear(x.to(weight_.compute()), weight_.get(), bias_.defined() ? bias_.get() : at::Tensor());
+  const at::Tensor input = x.to(weight_.compute());
+  at::Tensor y = at::linear(input, weight_.get(), bias_.defined() ? bias_.get() : at::Tensor());
+  branch_.add_linear(input, y);
+  return y;
 }
 
 }  // namespace keyflow::layers

@@ -1,6 +1,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include "models/layers/adapter_branch.h"
 #include "weights/scope.h"
 
 namespace keyflow::layers {
@@ -27,7 +28,7 @@ class Weight {
   at::ScalarType compute_ = at::kFloat;
 };
 
-/// y = x Wᵀ + b, in compute().linear. Weights "weight" [out, in] and "bias" [out].
+/// y = x Wᵀ + b, in compute().linear, and what LoRA files add. Weights "weight" [out, in] and "bias" [out].
 class Linear {
  public:
   Linear(const weights::Scope& w, int64_t in, int64_t out, Bias bias = Bias::yes);
@@ -42,6 +43,7 @@ class Linear {
 
  private:
   Linear(const weights::Scope& w, at::IntArrayRef shape, Bias bias, at::ScalarType compute);
+  AdapterBranch branch_;  // claims before the weight is asked for
   Weight weight_, bias_;
 };
 

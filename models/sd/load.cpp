@@ -13,10 +13,11 @@ namespace {
 
 template <class Network, class Config>
 Network load(const std::shared_ptr<const weights::TensorFile>& file, const Keys& keys, const Config& config,
-             const std::string& what, const Compute& compute) {
+             const std::string& what, const Compute& compute, const weights::Overlay& lora = {}) {
   const auto plan = weights::record([&](const weights::Scope& w) { Network(w, config); });
   plan.require_match(*file, what, keys.rename(), keys.ignore());
-  weights::FileSource source(file, keys.rename(), compute.device);
+  weights::FileSource tensors(file, keys.rename(), compute.device);
+  weights::OverlaySource source(tensors, lora);
   return Network(weights::Scope(source, compute), config);
 }
 
@@ -42,9 +43,9 @@ ControlNetConfig control_net_config(const weights::TensorFile& file, const std::
   return control_net_config_from_json(read_json(config_json), printable(config_json.string(), 400), shown);
 }
 
-UNet load_unet(const std::shared_ptr<const weights::TensorFile>& file, const UNetConfig& config,
-               const Compute& compute) {
-  return load<UNet>(file, unet_keys(file->tensors()), config, "the U-Net of " + sizes_of(config), compute);
+UNet load_unet(const std::shared_ptr<const weights::TensorFile>& file, const UNetConfig& config, const Compute& compute,
+               const weights::Overlay& lora) {
+  return load<UNet>(file, unet_keys(file->tensors()), config, "the U-Net of " + sizes_of(config), compute, lora);
 }
 
 ControlNet load_control_net(const std::shared_ptr<const weights::TensorFile>& file, const ControlNetConfig& config,

@@ -4,6 +4,7 @@
 
 #include "models/sd/control_net.h"
 #include "models/sd/unet.h"
+#include "weights/overlay.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::sd {
@@ -20,9 +21,10 @@ ControlNetConfig control_net_config(const weights::TensorFile& file, const std::
 /// Plans the network, compares it with the file's header, and builds it on the file's own memory. The mapping lives as
 /// long as the network.
 ///
+/// lora   what LoRA files change, matched by lora_names()
 /// throws Error::weights listing every missing, unexpected and misshapen tensor
-UNet load_unet(const std::shared_ptr<const weights::TensorFile>& file, const UNetConfig& config,
-               const Compute& compute);
+UNet load_unet(const std::shared_ptr<const weights::TensorFile>& file, const UNetConfig& config, const Compute& compute,
+               const weights::Overlay& lora = {});
 ControlNet load_control_net(const std::shared_ptr<const weights::TensorFile>& file, const ControlNetConfig& config,
                             const Compute& compute);
 

@@ -97,11 +97,12 @@ at::Tensor Encoder::operator()(const at::Tensor& ids, const at::Tensor& mask) co
 }
 
 Encoder load_encoder(const std::shared_ptr<const weights::TensorFile>& file, const EncoderConfig& config,
-                     const Compute& compute) {
+                     const Compute& compute, const weights::Overlay& lora) {
   const EncoderKeys keys = encoder_keys(file->tensors());
   const auto plan = weights::record([&](const Scope& w) { Encoder(w, config); });
   plan.require_match(*file, "models/t5 with its configuration", keys.rename(), keys.ignore());
-  weights::FileSource source(file, keys.rename(), compute.device);
+  weights::FileSource tensors(file, keys.rename(), compute.device);
+  weights::OverlaySource source(tensors, lora);
   return {Scope(source, compute), config};
 }
 

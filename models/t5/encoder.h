@@ -7,6 +7,7 @@
 #include "models/layers/linear.h"
 #include "models/layers/norm.h"
 #include "models/t5/config.h"
+#include "weights/overlay.h"
 #include "weights/scope.h"
 #include "weights/tensor_file.h"
 
@@ -50,9 +51,10 @@ class Encoder {
   layers::RmsNorm norm;
 };
 
-/// Plans the network, compares it with the file's header, and builds it on the file's own memory.
+/// Plans the network, compares it with the file's header, and builds it on the file's own memory. `lora` is what LoRA
+/// files change, matched by lora_names().
 /// throws Error::weights listing every missing, unexpected and misshapen tensor
 Encoder load_encoder(const std::shared_ptr<const weights::TensorFile>& file, const EncoderConfig& config,
-                     const Compute& compute);
+                     const Compute& compute, const weights::Overlay& lora = {});
 
 }  // namespace keyflow::t5

@@ -15,14 +15,15 @@ TransformerConfig transformer_config(const weights::TensorFile& file, const std:
 }
 
 Transformer load_transformer(const std::shared_ptr<const weights::TensorFile>& file, const TransformerConfig& config,
-                             const Compute& compute) {
+                             const Compute& compute, const weights::Overlay& lora) {
   const TransformerKeys keys = transformer_keys(file->tensors());
   const auto plan = weights::record([&](const weights::Scope& w) { Transformer(w, config); });
   plan.require_match(
       *file,
       "the Wan transformer of " + std::to_string(config.num_layers) + " blocks of width " + std::to_string(config.dim),
       keys.rename(), keys.ignore());
-  weights::FileSource source(file, keys.rename(), compute.device);
+  weights::FileSource tensors(file, keys.rename(), compute.device);
+  weights::OverlaySource source(tensors, lora);
   return Transformer(weights::Scope(source, compute), config);
 }
 

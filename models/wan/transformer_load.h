@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "models/wan/transformer.h"
+#include "weights/overlay.h"
 #include "weights/tensor_file.h"
 
 namespace keyflow::wan {
@@ -16,8 +17,9 @@ TransformerConfig transformer_config(const weights::TensorFile& file, const std:
 /// Plans the network, compares it with the file's header, and builds it on the file's own memory. The mapping lives as
 /// long as the network.
 ///
+/// lora   what LoRA files change, matched by lora_names()
 /// throws Error::weights listing every missing, unexpected and misshapen tensor
 Transformer load_transformer(const std::shared_ptr<const weights::TensorFile>& file, const TransformerConfig& config,
-                             const Compute& compute);
+                             const Compute& compute, const weights::Overlay& lora = {});
 
 }  // namespace keyflow::wan
