@@ -16,7 +16,7 @@ using pipeline::Inspection;
 
 std::map<std::string, int64_t> dtypes(const InspectedFile& part) {
   std::map<std::string, int64_t> count;
-  for (const auto& info : part.file->tensors()) ++count[dtype_name(info.dtype)];
+  for (const auto& info : part.tensors) ++count[dtype_name(info.dtype)];
   return count;
 }
 
@@ -40,13 +40,13 @@ ordered_json as_json(const std::string& path, const Inspection& inspection) {
                      {"family", part.family},
                      {"variant", part.variant},
                      {"dtypes", dtypes(part)},
-                     {"tensors", part.file->tensors().size()},
+                     {"tensors", part.tensors.size()},
                      {"parameters", part.parameters()},
                      {"bytes", part.bytes()},
                      {"metadata", part.file->metadata()}});
     parameters += part.parameters();
     bytes += part.bytes();
-    add_tensors(tensors, part.file->tensors(), kind);
+    add_tensors(tensors, part.tensors, kind);
     add_tensors(missing, part.missing, kind);
     add_tensors(unexpected, part.unexpected, kind);
     for (const auto& text : part.mismatched) mismatched.push_back(text);
@@ -71,7 +71,7 @@ std::string head_of(const InspectedFile& part) {
   for (const auto& [name, count] : dtypes(part)) types += c10::str(types.empty() ? "" : ", ", name, " x ", count);
   return c10::str(printable(part.file->path().string(), 400), "\n  network     ",
                   part.variant.empty() ? "unknown" : part.variant + " (" + part.part_name() + ")", "\n  format      ",
-                  part.file->format(), "\n  tensors     ", part.file->tensors().size(), " (", types,
+                  part.file->format(), "\n  tensors     ", part.tensors.size(), " (", types,
                   ")\n  parameters  ", grouped(part.parameters()), "\n  bytes       ", grouped(part.bytes()), " (",
                   bytes_text(part.bytes()), ")\n");
 }
@@ -90,7 +90,7 @@ std::string as_text(const std::string& path, const Inspection& inspection, bool 
   for (const auto& part : inspection.parts) {
     if (brief) break;
     text += "\n";
-    for (const auto& info : part.file->tensors()) {
+    for (const auto& info : part.tensors) {
       text += printable(info.name, 400) + "  " + shape_text(info.shape) + "  " + dtype_name(info.dtype) + "\n";
     }
   }
@@ -112,7 +112,7 @@ void require_sound(const std::string& path, const Inspection& inspection) {
     unexpected += part.unexpected.size();
     mismatched += part.mismatched.size();
     if (part.family == "unknown") {
-      const auto& tensors = part.file->tensors();
+      const auto& tensors = part.tensors;
       fail(ErrorKind::weights, printable(part.file->path().string(), 400),
            ": expected the tensors of a network that "
            "keyflow knows, found ",

@@ -48,7 +48,7 @@ Command interpolate_command() {
   command.least_operands = 2;
   command.most_operands = 1000;
   OptionGroup keyframes{"Keyframes", {{"--color-match", "", "Match the video's colours to the keyframes'"}}};
-  command.groups = {prompt_options(),   keyframes,       size_options(),   length_options(),
+  command.groups = {prompt_options(),   keyframes,       size_options(),   length_options(),  lora_options(),
                     sampling_options(), model_options(), output_options(), settings_options()};
   command.example = "keyflow interpolate a.png b.png c.png -p \"a rolling dice\" -o out.mp4";
   command.run = run;

@@ -33,6 +33,13 @@ OptionGroup start_options() {
            {"-b,--batch-count,--batch", "N", "Pictures, with seeds counted up [1]"}}};
 }
 
+OptionGroup lora_options() {
+  return {"LoRA",
+          {{"--lora", "FILE[:W[:T]]", "A LoRA with its weight, and one for text encoders; repeat for more", {}, true},
+           {"--lora-model-dir,--lora-folder", "FOLDER", "Where the prompt's <lora:NAME:W> are [.]"},
+           {"--lora-mode", "WAY", "beside the weights, or merged into copies of them [beside]", {"beside", "merged"}}}};
+}
+
 OptionGroup hires_options() {
   return {"Two sizes",
           {{"--hires-from", "WxH", "Render at this size first, enlarge, render again at the full one"},
@@ -77,23 +84,23 @@ OptionGroup length_options() {
 OptionGroup sampling_options() {
   auto samplers = schedulers::sampler_names();
   samplers.insert(samplers.begin(), "auto");
+  auto schedules = schedulers::schedule_names();
+  std::replace(schedules.begin(), schedules.end(), std::string("auto"), std::string("model"));
   return {"Sampling",
           {{"--steps", "N", "Steps [the model's]"},
            {"--sampling-method,--sampler", "NAME", "unipc, euler, dpm++2m, ... [the model's]", samplers},
+           {"--scheduler,--schedule", "NAME", "karras, sgm_uniform, ... [the model's]", schedules},
            {"--flow-shift,--shift", "X", "Timestep shift [the model's]"},
            {"--guidance-scale,--cfg-scale", "X", "Strength of the prompt; 1 is without guidance [the model's]"},
+           {"--guidance-rescale", "X", "Pull the guided prediction back by this share [0]"},
+           {"--eta", "X", "Share of fresh noise of stochastic samplers [the sampler's]"},
            {"-s,--seed", "N", "Noise seed; random or -1 draws one [42]"},
            {"--conventions", "NAME", "official or diffusers: whose sigmas and resizing", {"official", "diffusers"}}}};
 }
 
 OptionGroup image_sampling_options() {
   OptionGroup group = sampling_options();
-  auto schedules = schedulers::schedule_names();
-  std::replace(schedules.begin(), schedules.end(), std::string("auto"), std::string("model"));
-  group.options.push_back({"--scheduler,--schedule", "NAME", "karras, sgm_uniform, ... [the model's]", schedules});
   group.options.push_back({"--guidance", "X", "Scale that a distilled network is told (FLUX.1-dev) [the model's]"});
-  group.options.push_back({"--guidance-rescale", "X", "Pull the guided prediction back by this share [0]"});
-  group.options.push_back({"--eta", "X", "Share of fresh noise of stochastic samplers [the sampler's]"});
   group.options.push_back({"--slg-scale,--skip-layer-scale", "X", "Skip-layer guidance (SD3.5), 2.5 suits [0]"});
   group.options.push_back({"--skip-layers", "LIST", "Which layers [7,8,9]"});
   group.options.push_back({"--skip-layer-start", "X", "From this share of the steps [.01]"});

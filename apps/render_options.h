@@ -9,6 +9,7 @@ namespace keyflow::apps {
 OptionGroup prompt_options();
 OptionGroup image_prompt_options();
 OptionGroup start_options();
+OptionGroup lora_options();
 OptionGroup hires_options();
 OptionGroup control_options();
 OptionGroup image_sampling_options();

@@ -116,6 +116,9 @@ std::vector<TextKeys> text_towers(const std::vector<weights::TensorInfo>& tensor
       towers.push_back({TextSpelling::openclip, prefix, prefix.ends_with(kSecondGeneration) ? 1 : 0});
     }
   }
+  // By name bigG comes first in SD3's files, and it is the second everywhere.
+  std::stable_partition(towers.begin(), towers.end(),
+                        [](const TextKeys& keys) { return keys.prefix.find("clip_g") == keys.prefix.npos; });
   return towers;
 }
 

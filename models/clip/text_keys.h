@@ -28,7 +28,7 @@ struct TextKeys {
   weights::Ignore ignore(int64_t layers) const;
 };
 
-/// The text encoders of a file in the order of their names: one for a part's own file, two for SDXL and SD3 in one
+/// The text encoders of a file, CLIP-L before bigG: one for a part's own file, two for SDXL and SD3 in one
 /// file, none where the names show none.
 std::vector<TextKeys> text_towers(const std::vector<weights::TensorInfo>& tensors);
 

@@ -33,6 +33,7 @@ std::vector<Stage> stages_of(const RenderPlan& plan) {
   const RenderSettings& settings = plan.settings;
   const Model& model = *plan.model;
   const double strength = settings.init_image.empty() ? 1 : settings.strength;
+  if (strength == 0) return {};
   if (settings.hires_width <= 0) return {{settings, model.schedule(settings, strength)}};
   Stage small{settings, {}}, full{settings, {}, true};
   small.settings.width = settings.hires_width;
@@ -55,7 +56,7 @@ class SegmentSampler {
         metadata_(metadata),
         clock_(clock),
         stages_(stages_of(plan)),
-        steps_(stages_.back().done_before + stages_.back().run.schedule.steps()) {}
+        steps_(stages_.empty() ? 0 : stages_.back().done_before + stages_.back().run.schedule.steps()) {}
 
   ~SegmentSampler() {
     denoiser_.reset();
@@ -69,7 +70,7 @@ class SegmentSampler {
                         std::optional<schedulers::SamplerState> resume) {
     finished_ = &finished;
     segment_ = k;
-    at::Tensor x;  // [1, Z, T, h, w]
+    at::Tensor x = given.initial;  // [1, Z, T, h, w]
     for (const Stage& stage : stages_) {
       const std::vector<int64_t> shape = noise_shape(plan_, stage.settings, plan_.segments[k]);
       const bool is_resumed = resume && resume->latents.sizes().slice(1) == at::IntArrayRef(shape);

@@ -28,7 +28,12 @@ at::Tensor encoded(const Codec& codec, const at::Tensor& picture, int64_t tile, 
 }  // namespace
 
 at::Tensor mask_of(const RenderPlan& plan) {
-  if (plan.settings.mask.empty()) return {};
+  const RenderSettings& settings = plan.settings;
+  // Without a single step nothing of the picture changes.
+  if (!settings.init_image.empty() && settings.strength == 0) {
+    return at::zeros({settings.height, settings.width}, at::kFloat);
+  }
+  if (settings.mask.empty()) return {};
   // A mask is grey: any of its channels, brought from [-1, 1] to [0, 1].
   return (fitted(plan, plan.settings.mask).mean(0) * 0.5 + 0.5).clamp(0, 1);
 }

@@ -7,8 +7,8 @@
 
 namespace keyflow::pipeline {
 
-/// The mask of an inpainting, settings.mask fitted to the frame as the picture is: [H, W] float32, 0 keep, 1 paint anew.
-/// Undefined without one.
+/// The mask of an inpainting, settings.mask fitted to the frame as the picture is: [H, W] float32, 0 keep, 1 paint anew;
+/// all 0 with a strength of 0. Undefined without one.
 at::Tensor mask_of(const RenderPlan& plan);
 
 /// The picture to start from, fitted to the frame: [3, H, W] float32 in [-1, 1]. Undefined without one.

@@ -33,13 +33,24 @@ bool are_latents(const std::vector<weights::TensorInfo>& tensors) {
                                          [](const auto& info) { return info.name.starts_with("latents."); });
 }
 
+/// The tensors that a network asks for, of a file that holds several.
+std::vector<weights::TensorInfo> own_tensors(const weights::TensorFile& file, const models::Description& network) {
+  std::vector<weights::TensorInfo> own;
+  for (const auto& wanted : network.plan.as_file(network.rename)) {
+    if (const auto* info = file.find(wanted.name)) own.push_back(*info);
+  }
+  return own;
+}
+
 InspectedFile inspect_part(const PartFile& found) {
   InspectedFile part;
   part.file = found.file;
+  part.tensors = found.file->tensors();
   part.type = found.type;
   if (part.type != nullptr) {
     const models::Description network = part.type->describe(*part.file, found.index, found.config);
     compare(part, network);
+    if (models::networks_in(part.tensors).size() > 1) part.tensors = own_tensors(*part.file, network);
     part.family = part.type->family;
     part.variant = network.variant;
   } else if (are_latents(part.file->tensors())) {
@@ -80,8 +91,13 @@ Inspection inspect_model(const std::filesystem::path& path) {
   }
   // A folder with one network is that network's, not a model that lacks the others.
   if (model.parts.size() == 1 && model.tokenizers.empty()) return result;
-  for (const auto& part : absent_parts(model, Need::render)) result.absent.push_back(part.name);
-  if (fits && result.absent.empty()) result.memory = estimate(*open_model(settings, Need::render), settings);
+  const std::vector<AbsentPart> absent = absent_parts(model, Need::render);
+  // Several networks in a file are no promise of all of them: published ones leave text encoders to other files.
+  const bool is_folder = !model.folder.empty();
+  for (const auto& part : absent) {
+    if (is_folder) result.absent.push_back(part.name);
+  }
+  if (fits && absent.empty()) result.memory = estimate(*open_model(settings, Need::render), settings);
   return result;
 }
 
@@ -89,13 +105,13 @@ Inspection inspect_model(const std::filesystem::path& path) {
 
 uint64_t InspectedFile::parameters() const {
   uint64_t sum = 0;
-  for (const auto& info : file->tensors()) sum += static_cast<uint64_t>(info.numel());
+  for (const auto& info : tensors) sum += static_cast<uint64_t>(info.numel());
   return sum;
 }
 
 uint64_t InspectedFile::bytes() const {
   uint64_t sum = 0;
-  for (const auto& info : file->tensors()) sum += info.bytes();
+  for (const auto& info : tensors) sum += info.bytes();
   return sum;
 }
 

@@ -33,6 +33,8 @@ json recorded_settings(const RenderSettings& settings) {
   for (auto* list : {&named.control_nets, &named.control_images, &named.embeddings}) {
     for (auto& path : *list) path = recorded(path);
   }
+  for (auto& lora : named.loras) lora.path = recorded(lora.path.string());
+  named.lora_folder = recorded(named.lora_folder);
   for (auto& keyframe : named.keyframes) {
     keyframe.picture = keyframe.name.empty() ? recorded(keyframe.picture.string()) : keyframe.name;
   }
@@ -85,6 +87,9 @@ std::map<std::string, std::string> content_hashes(const RenderPlan& plan) {
   }
   for (const auto& keyframe : plan.settings.keyframes) {
     hashes["keyframe " + std::to_string(keyframe.frame)] = picture_hash(plan.pictures.at(keyframe.picture));
+  }
+  for (const auto& lora : plan.model->parts().loras.report()) {
+    hashes["loras " + lora.path.filename().string()] = weights::file_sha256(lora.path);
   }
   for (const auto& embedding : plan.model->parts().embeddings) {
     hashes["embeddings " + embedding.words().front()] = weights::file_sha256(embedding.path);
@@ -152,6 +157,7 @@ RenderSettings settings_from_metadata(const fs::path& file) {
     keyframe.name = keyframe.picture.generic_string();
     keyframe.picture = look_for(keyframe.name, file);
   }
+  for (auto& lora : settings.loras) lora.path = look_for(lora.path.generic_string(), file);
   for (auto& picture : settings.control_images) picture = look_for(picture, file).string();
   for (std::string* picture : {&settings.init_image, &settings.mask}) {
     if (!picture->empty()) *picture = look_for(*picture, file).string();

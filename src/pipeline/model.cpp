@@ -1,6 +1,7 @@
 #include "pipeline/model.h"
 
 #include "core/error.h"
+#include "models/lora_family.h"
 #include "models/taesd/tiny_load.h"
 #include "pipeline/families/families.h"
 
@@ -43,6 +44,30 @@ PictureEncoder Model::load_picture_encoder(const Compute&) const {
 
 at::Tensor Model::masked_channels(const at::Tensor&, const at::Tensor&) const {
   fail(ErrorKind::internal, facts_.variant, " takes no masked picture");
+}
+
+void Model::match_loras(Part part, const weights::LoraNames& names) {
+  Network& network = networks_.at(part);
+  network.lora = parts_.loras.match(names, network.plan, parts_.lora_mode);
+}
+
+void Model::require_matched_loras() { parts_.loras.require_matches(models::lora_family); }
+
+std::vector<std::string> Model::lora_notes() const {
+  std::vector<std::string> notes;
+  for (const auto& report : parts_.loras.report()) {
+    std::string networks;
+    for (const auto& name : report.networks) networks += (networks.empty() ? "" : ", ") + name;
+    std::string note = c10::str("LoRA ", printable(report.path.filename().string(), 200), ": ", report.matched, " of ",
+                                report.entries, " layers matched (", networks, ")");
+    constexpr size_t kShown = 5;
+    for (size_t i = 0; i < report.unmatched.size() && i < kShown; ++i) {
+      note += (i == 0 ? "; nothing here takes " : ", ") + printable(report.unmatched[i]);
+    }
+    if (report.unmatched.size() > kShown) note += c10::str(" and ", report.unmatched.size() - kShown, " more");
+    notes.push_back(note);
+  }
+  return notes;
 }
 
 void Model::add_tiny_vae() {
@@ -122,10 +147,12 @@ double converted_bytes(const Network& network, at::ScalarType compute) {
   const auto size = [](at::ScalarType type) { return static_cast<double>(c10::elementSize(type)); };
   double bytes = 0;
   // Converted once, because their kernel's type takes no more room than the file's.
-  for (const auto& info : network.file()->tensors()) {
-    if (info.dtype != compute && size(compute) <= size(info.dtype)) {
-      bytes += static_cast<double>(info.numel()) * size(compute);
-    }
+  for (const auto& [name, shape] : network.plan.entries()) {
+    const auto* info = network.file()->find(network.rename(name).name);
+    if (info == nullptr || info->dtype == compute || size(compute) > size(info->dtype)) continue;
+    double count = 1;
+    for (const int64_t dimension : shape) count *= static_cast<double>(dimension);
+    bytes += count * size(compute);
   }
   return bytes;
 }

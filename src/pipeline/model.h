@@ -77,6 +77,8 @@ class Model {
   const std::map<models::Part, Network>& networks() const { return networks_; }
   const Network& network(models::Part part) const { return networks_.at(part); }
   const std::vector<Network>& control_nets() const { return control_nets_; }
+  /// What each LoRA found in this model, for the user.
+  std::vector<std::string> lora_notes() const;
 
   /// Fills in what nobody has set, as the publisher's program does.
   virtual Habits apply_presets(RenderSettings& settings) = 0;
@@ -113,6 +115,10 @@ class Model {
  protected:
   explicit Model(ModelParts parts) : parts_(std::move(parts)) {}
 
+  /// Matches the LoRAs with a network, which must be there.
+  void match_loras(models::Part part, const weights::LoraNames& names);
+  /// After all networks: throws Error::weights for a LoRA of which none took anything.
+  void require_matched_loras();
   /// plan_network of a tiny autoencoder if there is one, and its fit to the latents.
   void add_tiny_vae();
   /// plan_network of all ControlNets; without ones for other families (Error::config).

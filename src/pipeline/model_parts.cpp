@@ -7,8 +7,10 @@
 #include "core/json.h"
 #include "models/clip/text_load.h"
 #include "models/t5/config.h"
+#include "text/prompt_syntax.h"
 #include "text/tokenizer.h"
 #include "weights/formats.h"
+#include "weights/lora_folder.h"
 
 namespace keyflow::pipeline {
 
@@ -295,6 +297,22 @@ void add_embeddings(ModelParts& model, const fs::path& path) {
   for (const auto& file : files) model.embeddings.push_back(weights::read_textual_inversion(file));
 }
 
+/// The settings' LoRAs, then the prompt's.
+void add_loras(ModelParts& model, const RenderSettings& settings) {
+  std::vector<weights::LoraRequest> requests;
+  for (const auto& lora : settings.loras) requests.push_back({lora.path, lora.weight, lora.text_weight});
+  std::vector<text::PromptLora> named;
+  if (settings.prompt_syntax != "plain") text::without_loras(settings.prompt, named);
+  for (const auto& lora : named) {
+    require(!lora.high_noise, ErrorKind::unsupported, "prompt: LoRA ", printable(lora.name),
+            ": one for the expert of high noise, which no model here has");
+    const fs::path folder = settings.lora_folder.empty() ? fs::path(".") : fs::path(settings.lora_folder);
+    requests.push_back({weights::find_lora(folder, lora.name), lora.model_weight, lora.text_weight});
+  }
+  model.loras = weights::LoraSet(requests);
+  model.lora_mode = settings.lora_mode == "merged" ? weights::LoraMode::merged : weights::LoraMode::beside;
+}
+
 void open_model_path(ModelParts& model, const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
@@ -366,6 +384,7 @@ ModelParts find_parts(const RenderSettings& settings, Need need) {
   }
   add_shipped_tokenizers(model);
   for (const auto& path : settings.embeddings) add_embeddings(model, path);
+  if (need != Need::vae) add_loras(model, settings);
   return model;
 }
 

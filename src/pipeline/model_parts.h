@@ -7,6 +7,7 @@
 
 #include "models/registry.h"
 #include "pipeline/settings.h"
+#include "weights/lora_set.h"
 #include "weights/tensor_file.h"
 #include "weights/textual_inversion.h"
 
@@ -30,6 +31,8 @@ struct ModelParts {
   std::filesystem::path folder;  ///< "" for separate files
   bool used_model = false;       ///< false where the parts given one by one are all there is
   std::map<models::Part, PartFile> parts;
+  weights::LoraSet loras;  ///< of the settings, and those that the prompt names
+  weights::LoraMode lora_mode = weights::LoraMode::beside;
   std::vector<weights::TextualInversion> embeddings;
   std::vector<PartFile> control_nets;                        ///< in the order of settings.control_nets
   std::map<models::Part, std::filesystem::path> tokenizers;  ///< by the text encoder that they are for

@@ -9,7 +9,7 @@ namespace keyflow::pipeline {
 Network plan_network(const PartFile& part) {
   models::Description description = part.type->describe(*part.file, part.index, part.config);
   description.plan.require_match(*part.file, std::string(part.type->title), description.rename, description.ignore);
-  return {part, std::move(description.plan), std::move(description.rename), std::move(description.variant)};
+  return {part, std::move(description.plan), std::move(description.rename), std::move(description.variant), {}};
 }
 
 void release_pages(const Network& network) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "pipeline/model_parts.h"
+#include "weights/overlay.h"
 #include "weights/plan.h"
 
 namespace keyflow::pipeline {
@@ -13,6 +14,7 @@ struct Network {
   weights::Plan plan;
   weights::Rename rename;
   std::string variant;
+  weights::Overlay lora;  ///< what LoRAs change in it
   bool present() const { return part.file != nullptr; }
   const std::shared_ptr<const weights::TensorFile>& file() const { return part.file; }
 };

@@ -110,6 +110,21 @@ void check_image_task(RenderSettings& settings, const ModelFacts& facts) {
           settings.skip_layer_start, ": expected at most skip_layer_stop ", settings.skip_layer_stop);
 }
 
+/// Settings that this model has no use for are not passed over.
+void check_uses(const RenderSettings& settings, const Model& model) {
+  const ModelFacts& facts = model.facts();
+  const bool has_clip = model.networks().count(models::Part::text_encoder) > 0 ||
+                        model.networks().count(models::Part::text_encoder_2) > 0;
+  const auto refuse = [&](bool given, const char* setting, const char* why) {
+    require(!given, ErrorKind::config, setting, ": ", facts.variant, " ", why);
+  };
+  refuse(settings.clip_skip > 0 && !has_clip, "clip_skip", "has no CLIP text encoder");
+  refuse(settings.guidance > 0 && !facts.guidance_is_input, "guidance",
+         "is not told a guidance scale; hint: --cfg-scale");
+  refuse(settings.skip_layer_scale > 0 && model.skippable_layers().empty(), "skip_layer_scale",
+         "knows no skip-layer guidance");
+}
+
 /// Families whose text is T5's alone, or not read word by word, have no place for learned words.
 void check_embeddings(const RenderSettings& settings, const Model& model) {
   const bool takes = model.networks().count(models::Part::text_encoder) > 0 ||
@@ -215,6 +230,7 @@ RenderPlan plan_render(const RenderSettings& given) {
   const std::shared_ptr<Model> model = open_model(settings, Need::render);
   plan.model = model;
   if (!model->parts().used_model) settings.model = "";
+  for (auto& note : model->lora_notes()) plan.notes.push_back(std::move(note));
   const Habits habits = model->apply_presets(settings);
   if (settings.empty_negative == "auto") {
     settings.empty_negative = "text";
@@ -226,6 +242,7 @@ RenderPlan plan_render(const RenderSettings& given) {
   check_image_task(settings, facts);
   check_hires(settings, facts);
   check_embeddings(settings, *model);
+  check_uses(settings, *model);
   choose_decoder(settings, *model);
   check_controls(settings, *model);
   if (facts.takes_keyframes) check_length(settings, habits.frames);

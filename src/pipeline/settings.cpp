@@ -93,6 +93,26 @@ struct FromText {
       member.push_back(value);
     }
   }
+  /// "PATH", "PATH:0.8", or "PATH:0.8:0.5" with a weight of its own for the text encoders.
+  void operator()(std::vector<LoraSetting>& member, const Words&) const {
+    LoraSetting lora;
+    std::string_view path = text;
+    std::vector<double> weights;
+    while (weights.size() < 2) {
+      const auto colon = path.rfind(':');
+      double weight = 0;
+      const std::string_view number = colon == path.npos ? std::string_view() : path.substr(colon + 1);
+      const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), weight);
+      if (number.empty() || code != std::errc() || end != number.data() + number.size()) break;
+      weights.insert(weights.begin(), weight);
+      path = path.substr(0, colon);
+    }
+    if (path.empty()) place.refuse("FILE, FILE:WEIGHT or FILE:WEIGHT:TEXT_WEIGHT", text);
+    lora.path = std::filesystem::path(path);
+    if (!weights.empty()) lora.weight = lora.text_weight = weights[0];
+    if (weights.size() > 1) lora.text_weight = weights[1];
+    member.push_back(std::move(lora));
+  }
   void operator()(std::vector<Keyframe>& member, const Words&) const {
     const auto equals = text.find('=');
     Keyframe keyframe;
@@ -132,6 +152,23 @@ struct FromJson {
     if (!value.is_string()) place.refuse("a text", value.dump());
     set_word(member, words, value.get<std::string>(), place);
   }
+  void operator()(LoraSetting& member, const Words&) const {
+    static const char* form = "{\"path\": text, \"weight\": number, \"text_weight\": number}";
+    if (!value.is_object() || !value.contains("path")) place.refuse(form, value.dump());
+    member = {};
+    for (const auto& [key, part] : value.items()) {
+      if (key == "path" && part.is_string() && !part.get<std::string>().empty()) {
+        member.path = std::filesystem::path(part.get<std::string>());
+      } else if (key == "weight" && part.is_number()) {
+        member.weight = part.get<double>();
+      } else if (key == "text_weight" && part.is_number()) {
+        member.text_weight = part.get<double>();
+      } else {
+        place.refuse(form, value.dump());
+      }
+    }
+    if (!value.contains("text_weight")) member.text_weight = member.weight;
+  }
   template <class Element, class Limits>
   void operator()(std::vector<Element>& member, const Limits& limits) const {
     if (!value.is_array()) place.refuse("an array", value.dump());
@@ -169,6 +206,13 @@ json as_json(const std::vector<Keyframe>& keyframes) {
   }
   return list;
 }
+json as_json(const std::vector<LoraSetting>& loras) {
+  json list = json::array();
+  for (const auto& lora : loras) {
+    list.push_back({{"path", lora.path.string()}, {"weight", lora.weight}, {"text_weight", lora.text_weight}});
+  }
+  return list;
+}
 template <class Value>
 json as_json(const Value& value) {
   return value;
@@ -178,6 +222,10 @@ std::string as_text(const std::string& value) { return value; }
 std::string as_text(bool value) { return value ? "true" : "false"; }
 std::string as_text(double value) { return text_of(value); }
 std::string as_text(std::integral auto value) { return std::to_string(value); }
+std::string as_text(const LoraSetting& lora) {
+  return lora.path.string() + ":" + text_of(lora.weight) +
+         (lora.text_weight == lora.weight ? "" : ":" + text_of(lora.text_weight));
+}
 template <class Element>
 std::string as_text(const std::vector<Element>& list) {
   std::string text;
@@ -240,7 +288,8 @@ void assign(RenderSettings& settings, const std::string& field, std::string_view
     const Origin before = origin_of(settings, field);
     // A list grows word by word, once a stronger origin has emptied it.
     if constexpr (std::same_as<decltype(value), std::vector<Keyframe>> ||
-                  std::same_as<decltype(value), std::vector<std::string>>) {
+                  std::same_as<decltype(value), std::vector<std::string>> ||
+                  std::same_as<decltype(value), std::vector<LoraSetting>>) {
       if (before < origin) value.clear();
     }
     FromText{text, {ErrorKind::usage, shown_as}}(value, limits);

@@ -17,6 +17,14 @@ struct Keyframe {
   bool operator==(const Keyframe&) const = default;
 };
 
+/// A LoRA and how strongly it acts.
+struct LoraSetting {
+  std::filesystem::path path;
+  double weight = 1;
+  double text_weight = 1;  ///< for the text encoders
+  bool operator==(const LoraSetting&) const = default;
+};
+
 /// Who gave a setting its value, weakest first.
 enum class Origin { builtin, model, file, metadata, command_line };
 std::string_view name_of(Origin origin);
@@ -51,11 +59,14 @@ struct RenderSettings {
   double eta = -1;              ///< share of fresh noise of stochastic samplers
   int64_t clip_skip = 0;        ///< text encoder layer, counted from the end; 0 the family's habit
   std::string prompt_syntax = "weights";  ///< "plain" takes brackets as they are
-  std::vector<std::string> embeddings;    ///< files of learned words (textual inversion), or folders of them
-  std::string empty_negative = "auto";    ///< what an empty negative prompt is: "zeros" or "text"
-  std::string init_image;                 ///< picture to start from
-  double strength = -1;                   ///< share of the steps that is done on it
-  std::string mask;                       ///< picture, white where the picture to start from is painted anew
+  std::vector<LoraSetting> loras;
+  std::string lora_folder;              ///< where the prompt's <lora:NAME:WEIGHT> are looked for
+  std::string lora_mode = "beside";     ///< "beside" the weights, or "merged" into copies of them
+  std::vector<std::string> embeddings;  ///< files of learned words (textual inversion), or folders of them
+  std::string empty_negative = "auto";  ///< what an empty negative prompt is: "zeros" or "text"
+  std::string init_image;               ///< picture to start from
+  double strength = -1;                 ///< share of the steps that is done on it
+  std::string mask;                     ///< picture, white where the picture to start from is painted anew
   /// ControlNets with a picture each; strengths and shares of the steps as many, one for all, or none for 1, 0 and 1.
   std::vector<std::string> control_nets, control_images;
   std::vector<double> control_strengths, control_starts, control_stops;
@@ -112,6 +123,9 @@ struct RenderSettings {
     visitor("clip_skip", self.clip_skip, Range{0, 100}, "text encoder layer from the end; 0 the family's habit");
     visitor("prompt_syntax", self.prompt_syntax, Words{"weights", "plain"}, "(word:1.2) and the like, or plain text");
     visitor("embeddings", self.embeddings, any, "files or folders of textual inversions");
+    visitor("loras", self.loras, any, "LoRA files with their weights");
+    visitor("lora_folder", self.lora_folder, any, "folder of the LoRAs that the prompt names");
+    visitor("lora_mode", self.lora_mode, Words{"beside", "merged"}, "LoRAs beside the weights or merged into copies");
     visitor("empty_negative", self.empty_negative, Words{"auto", "zeros", "text"}, "what an empty negative prompt is");
     visitor("init_image", self.init_image, any, "picture to start from");
     visitor("strength", self.strength, Range{0, 1}, "share of the steps that is done on it");

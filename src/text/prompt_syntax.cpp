@@ -171,6 +171,11 @@ Prompt parse_prompt(std::string_view text) {
   return prompt;
 }
 
+std::string without_loras(std::string_view text, std::vector<PromptLora>& loras) {
+  require_prompt(text);
+  return encode_utf8(characters_of(take_loras(glyphs_of(text), text, loras)));
+}
+
 Prompt plain_prompt(std::string_view text) {
   require_prompt(text);
   return {{{std::string(text)}}, {}};

@@ -45,6 +45,10 @@ struct Prompt {
 ///        extensions-builtin/Lora/extra_networks_lora.py activate
 Prompt parse_prompt(std::string_view text);
 
+/// A text as it is but for its <lora:...>, which are taken out: for families that read prompts without weights.
+/// throws Error::usage as parse_prompt() for such a tag
+std::string without_loras(std::string_view text, std::vector<PromptLora>& loras);
+
 /// The text as it is, without any syntax.
 /// throws Error::usage as require_prompt()
 Prompt plain_prompt(std::string_view text);

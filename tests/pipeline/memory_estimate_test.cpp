@@ -49,9 +49,7 @@ TEST(MemoryEstimate, TilesAreTheLargestThatFit) {
   EXPECT_EQ(choose_tile(with_tiles, settings, 64ull << 30), 0);
   const int64_t tile = choose_tile(with_tiles, settings, 8ull << 30);
   ASSERT_GT(tile, 0);
-  const auto fits = [&](int64_t size) {
-    return static_cast<double>(with_tiles(size).decode) < 0.9 * 8 * kGiB;
-  };
+  const auto fits = [&](int64_t size) { return static_cast<double>(with_tiles(size).decode) < 0.9 * 8 * kGiB; };
   EXPECT_TRUE(fits(tile));
   EXPECT_EQ(choose_tile(with_tiles, settings, 1ull << 20), 128);
 }

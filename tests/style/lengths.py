@@ -1,7 +1,10 @@
 """Files over 400 lines are printed, files over 600 fail, but for these."""
 import source_tree
 
-EXEMPT = {}  # path: reason (tables only)
+EXEMPT = {  # path: reason (tables only)
+    "configs/tokenizers/clip/merges.txt": "CLIP's vocabulary",
+    "configs/tokenizers/openclip/merges.txt": "a link to it",
+}
 SUFFIXES = (".h", ".cpp", ".py", ".cmake", ".txt", ".sh")
 
 

@@ -2,9 +2,12 @@
 #include <ATen/ops/full.h>
 
 #include "core/error.h"
+#include "models/clip/lora_names.h"
+#include "models/flux/lora_names.h"
 #include "models/flux/packing.h"
 #include "models/flux/transformer_load.h"
 #include "models/flux/variant.h"
+#include "models/t5/lora_names.h"
 #include "pipeline/families/families.h"
 #include "pipeline/families/image_model.h"
 #include "pipeline/families/prompt_text.h"
@@ -86,7 +89,8 @@ class FluxModel final : public ImageModel {
   }
 
   std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const override {
-    return std::make_unique<FluxDenoiser>(flux::load_transformer(network(Part::denoiser).file(), config_, compute));
+    return std::make_unique<FluxDenoiser>(
+        flux::load_transformer(network(Part::denoiser).file(), config_, compute, network(Part::denoiser).lora));
   }
 
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
@@ -117,9 +121,14 @@ class FluxModel final : public ImageModel {
                 "CLIP-L, by --clip-l");
     require_fit(Part::t5_encoder, t5_.config().d_model, config_.joint_attention_dim, "channels", "T5-XXL, by --t5xxl");
     add_tiny_vae();
+    const auto place = weights::TextPlace::among_others;
+    match_loras(Part::denoiser, flux::lora_names());
+    match_loras(Part::text_encoder, clip::lora_names(1, place));
+    match_loras(Part::t5_encoder, t5::lora_names(2, place));
+    require_matched_loras();
     plan_schedule(published_schedule(!config_.guidance_embeds));
     constexpr double kGuidance = 3.5, kFillGuidance = 30;
-    const bool dev = config_.guidance_embeds;
+    const bool dev = facts_.guidance_is_input = config_.guidance_embeds;
     defaults_ = {dev ? 50 : 4, 1.0, !dev ? 0 : facts_.takes_masked_picture ? kFillGuidance : kGuidance, 1024};
   }
 

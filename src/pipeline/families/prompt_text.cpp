@@ -59,7 +59,7 @@ std::vector<clip::PromptText> ClipText::encode(const std::vector<text::PromptTok
   const clip::Readout readout = clip::readout(reader, clip_skip, config_);
   std::vector<clip::PromptText> encoded(prompts.size());
   with_fallback(compute, *network_, "text", observer, "", [&](const Compute& used) {
-    const clip::TextModel model = clip::load_text(network_->file(), keys_, config_, used);
+    const clip::TextModel model = clip::load_text(network_->file(), keys_, config_, used, network_->lora);
     for (size_t i = 0; i < prompts.size(); ++i) {
       encoded[i] = clip::encode_prompt(model, rows_of(prompts[i], learned_), readout);
       require_finite(encoded[i].states, "text");
@@ -105,7 +105,7 @@ std::vector<EncodedPrompt> T5Text::encode(const std::vector<text::Prompt>& promp
     encoded.push_back({{}, static_cast<int64_t>(tokens.back().rows[0].used), tokens.back().lost});
   }
   with_fallback(compute, *network_, "text", observer, "", [&](const Compute& used) {
-    const t5::Encoder encoder = t5::load_encoder(network_->file(), config_, used);
+    const t5::Encoder encoder = t5::load_encoder(network_->file(), config_, used, network_->lora);
     for (size_t i = 0; i < tokens.size(); ++i) {
       const clip::PromptRows rows = rows_of(tokens[i]);
       encoded[i].embedding.tokens = t5::encode_prompt(encoder, rows.ids, rows.weights);

@@ -8,8 +8,10 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "models/clip/lora_names.h"
 #include "models/clip/text_load.h"
 #include "models/sd/load.h"
+#include "models/sd/lora_names.h"
 #include "models/sd/prediction_type.h"
 #include "models/sd/variant.h"
 #include "pipeline/families/families.h"
@@ -172,8 +174,9 @@ class SdModel final : public ImageModel {
     for (size_t i = 0; i < control_nets().size(); ++i) {
       nets.push_back(sd::load_control_net(control_nets()[i].file(), control_configs_[i], compute));
     }
-    return std::make_unique<SdDenoiser>(sd::load_unet(network(Part::denoiser).file(), unet_config_, compute),
-                                        variant_.line, std::move(nets));
+    return std::make_unique<SdDenoiser>(
+        sd::load_unet(network(Part::denoiser).file(), unet_config_, compute, network(Part::denoiser).lora),
+        variant_.line, std::move(nets));
   }
 
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
@@ -227,6 +230,11 @@ class SdModel final : public ImageModel {
     facts_.guidance_is_input = unet_config_.time_cond_proj_dim > 0;
     require_latents(unet_config_.out_channels);
     plan_control_nets();
+    match_loras(Part::denoiser, sd::lora_names(unet_config_));
+    const auto place = texts_.size() > 1 ? weights::TextPlace::among_others : weights::TextPlace::only;
+    if (parts().has(Part::text_encoder)) match_loras(Part::text_encoder, clip::lora_names(1, place));
+    if (parts().has(Part::text_encoder_2)) match_loras(Part::text_encoder_2, clip::lora_names(2, place));
+    require_matched_loras();
     int64_t width = 0;
     for (const auto& encoder : texts_) width += encoder.config().hidden_size;
     require_fit(parts().has(Part::text_encoder) ? Part::text_encoder : Part::text_encoder_2, width,

@@ -4,8 +4,11 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.h"
+#include "models/clip/lora_names.h"
+#include "models/sd3/lora_names.h"
 #include "models/sd3/transformer_load.h"
 #include "models/sd3/variant.h"
+#include "models/t5/lora_names.h"
 #include "pipeline/families/families.h"
 #include "pipeline/families/image_model.h"
 #include "pipeline/families/prompt_text.h"
@@ -97,7 +100,8 @@ class Sd3Model final : public ImageModel {
   std::vector<int64_t> skippable_layers() const override { return {7, 8, 9}; }
 
   std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const override {
-    return std::make_unique<Sd3Denoiser>(sd3::load_transformer(network(Part::denoiser).file(), config_, compute));
+    return std::make_unique<Sd3Denoiser>(
+        sd3::load_transformer(network(Part::denoiser).file(), config_, compute, network(Part::denoiser).lora));
   }
 
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
@@ -139,6 +143,12 @@ class Sd3Model final : public ImageModel {
                   "T5-XXL, by --t5xxl");
     }
     add_tiny_vae();
+    const auto place = weights::TextPlace::among_others;
+    match_loras(Part::denoiser, sd3::lora_names());
+    match_loras(Part::text_encoder, clip::lora_names(1, place));
+    match_loras(Part::text_encoder_2, clip::lora_names(2, place));
+    if (has_t5_) match_loras(Part::t5_encoder, t5::lora_names(3, place));
+    require_matched_loras();
     plan_schedule(published_schedule());
     defaults_ = {28, 7.0, 0, config_.sample_size * facts_.stride};
   }

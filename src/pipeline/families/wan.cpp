@@ -8,6 +8,8 @@
 #include "models/clip/vision.h"
 #include "models/clip/vision_load.h"
 #include "models/t5/encoder.h"
+#include "models/t5/lora_names.h"
+#include "models/wan/lora_names.h"
 #include "models/wan/transformer_load.h"
 #include "models/wan/variant.h"
 #include "pipeline/families/families.h"
@@ -15,8 +17,10 @@
 #include "pipeline/families/wan_memory.h"
 #include "pipeline/families/wan_presets.h"
 #include "pipeline/precision.h"
+#include "schedulers/model_schedule.h"
 #include "schedulers/sampler.h"
 #include "text/clean.h"
+#include "text/prompt_syntax.h"
 
 namespace keyflow::pipeline {
 
@@ -77,24 +81,34 @@ class WanModel final : public Model {
   }
 
   RunSchedule schedule(const RenderSettings& settings, double) const override {
-    schedulers::FlowScheduleOptions options;
-    options.steps = settings.steps;
-    options.shift = settings.shift;
-    return {schedulers::flow_schedule(flow_kind(settings), options), schedulers::Prediction::flow, {}};
+    schedulers::ModelSchedule own;
+    own.sampler = settings.sampler;
+    own.prediction = schedulers::Prediction::flow;
+    own.flow_kind = flow_kind(settings);
+    own.shift = settings.shift;
+    schedulers::ScheduleRequest request;
+    request.sampler = settings.sampler;
+    request.steps = settings.steps;
+    if (settings.schedule != "model") request.schedule = settings.schedule;
+    if (settings.eta >= 0) request.eta = settings.eta;
+    return {schedulers::make_schedule(own, request), own.prediction, schedulers::sampler_options(own, request)};
   }
 
-  std::vector<EncodedPrompt> encode_prompts(const std::vector<std::string>& prompts, const RenderSettings&,
+  std::vector<EncodedPrompt> encode_prompts(const std::vector<std::string>& prompts, const RenderSettings& settings,
                                             const Compute& compute, Observer& observer) const override {
     std::vector<EncodedPrompt> encoded;
-    std::vector<at::Tensor> ids;  // [1, L] each
+    std::vector<text::PromptLora> loras;  // matched when the model was opened
+    std::vector<at::Tensor> ids;          // [1, L] each
     for (const auto& prompt : prompts) {
-      const text::Tokens tokens = tokenizer_->encode(text::clean_prompt(prompt), transformer_config_.text_len);
+      const text::Tokens tokens = tokenizer_->encode(
+          text::clean_prompt(settings.prompt_syntax == "plain" ? prompt : text::without_loras(prompt, loras)),
+          transformer_config_.text_len);
       ids.push_back(at::tensor(tokens.ids, at::kLong).unsqueeze(0));
       encoded.push_back({{}, static_cast<int64_t>(tokens.ids.size()), tokens.lost});
     }
     const Network& text = network(Part::t5_encoder);
     with_fallback(compute, text, "text", observer, "", [&](const Compute& used) {
-      const t5::Encoder encoder = t5::load_encoder(text.file(), text_config_, used);
+      const t5::Encoder encoder = t5::load_encoder(text.file(), text_config_, used, text.lora);
       for (size_t i = 0; i < ids.size(); ++i) {
         encoded[i].embedding.tokens = encoder(ids[i]).to(at::kFloat);
         require_finite(encoded[i].embedding.tokens, "text");
@@ -111,8 +125,8 @@ class WanModel final : public Model {
   }
 
   std::unique_ptr<Denoiser> load_denoiser(const Compute& compute) const override {
-    return std::make_unique<WanDenoiser>(
-        wan::load_transformer(network(Part::denoiser).file(), transformer_config_, compute));
+    return std::make_unique<WanDenoiser>(wan::load_transformer(network(Part::denoiser).file(), transformer_config_,
+                                                               compute, network(Part::denoiser).lora));
   }
 
   std::unique_ptr<Codec> load_codec(const Compute& compute) const override {
@@ -156,6 +170,9 @@ class WanModel final : public Model {
       require_fit(Part::image_encoder, image_config_.hidden_size, dit.image_dim, "channels",
                   "the picture encoder the checkpoint was published with, by --image-encoder");
     }
+    match_loras(Part::denoiser, wan::lora_names());
+    match_loras(Part::t5_encoder, t5::lora_names(1, weights::TextPlace::only));
+    require_matched_loras();
     variant_ = wan::variant_of(dit, dit.image_dim > 0 ? image_config_.tokens() : 0);
     facts_.variant = variant_.name;
     facts_.multiple = facts_.stride * dit.patch_size[1];
