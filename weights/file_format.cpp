@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "weights/ncnn_param.h"
 
 namespace keyflow::weights {
 namespace {
@@ -46,6 +47,8 @@ FileFormat format_of(std::span<const uint8_t> bytes) {
   if (text.size() >= 4 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5 && text.substr(4, 4) != "\0\0\0\0"sv) {
     return FileFormat::pickle;
   }
+  // Either half of a pair: the text, or a block of half-precision weights.
+  if (is_ncnn_param(text) || text.starts_with("\x47\x6B\x30\x01")) return FileFormat::ncnn;
   if (!describe_foreign(bytes).words.empty()) return FileFormat::other;
   const std::string_view start = without_space(text.substr(0, 8));
   if (start.starts_with('{') && text.substr(0, 8).find('\0') == text.npos) return FileFormat::index;

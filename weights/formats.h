@@ -16,6 +16,14 @@ std::shared_ptr<TensorFile> open_zip_checkpoint(std::shared_ptr<MappedFile> file
 /// The stream of pickles followed by raw storages that torch.save wrote before version 1.6.
 std::shared_ptr<TensorFile> open_stream_checkpoint(std::shared_ptr<MappedFile> file);
 
+/// An ncnn network: `.param`, the layers as text, and `.bin`, their weights, of the same name; given by either half.
+/// Tensors are called by the kind and the order of their layers: "Convolution.0007.weight" [out, in, kh, kw],
+/// "Convolution.0007.bias", "PReLU.0007.weight". The text is in metadata() under "ncnn".
+/// source ncnn docs/developer-guide/param-and-model-file-structure.md, src/modelbin.cpp@master
+std::shared_ptr<TensorFile> open_ncnn(std::shared_ptr<MappedFile> file);
+/// True where a network description in ncnn's text form lies beside `data`: weights in fp32 begin like no format.
+bool is_ncnn_pair(const std::filesystem::path& data);
+
 /// A shard index; the shards lie in its folder (or where the hub cache links them).
 std::shared_ptr<TensorFile> open_shards(const std::filesystem::path& index);
 

@@ -58,10 +58,13 @@ std::shared_ptr<TensorFile> open_single(const std::filesystem::path& path) {
       return open_zip_checkpoint(std::move(file));
     case FileFormat::pickle:
       return open_stream_checkpoint(std::move(file));
+    case FileFormat::ncnn:
+      return open_ncnn(std::move(file));
     case FileFormat::index:
     case FileFormat::other:
       break;
   }
+  if (is_ncnn_pair(path)) return open_ncnn(std::move(file));
   refuse(*file);
 }
 

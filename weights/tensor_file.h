@@ -27,11 +27,11 @@ class TensorFile {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   /// nullptr if absent.
   const TensorInfo* find(const std::string& name) const;
-  /// The `__metadata__` strings of a safetensors file, empty elsewhere.
+  /// The `__metadata__` strings of a safetensors file; of ncnn the network's text under "ncnn"; empty elsewhere.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// The file or the index it was read from.
   const std::filesystem::path& path() const { return path_; }
-  /// "safetensors" or "pickle", with "sharded " before it if an index names the files
+  /// "safetensors", "pickle" or "ncnn", with "sharded " before it if an index names the files
   const std::string& format() const { return format_; }
 
   /// The files behind it, in the order of their names; for sizes and hashes.
@@ -52,11 +52,11 @@ class TensorFile {
   std::vector<FilePart> parts_;
 };
 
-/// Opens one file (safetensors, zip/pickle checkpoint), a shard index (*.index.json) or a folder that holds one
-/// checkpoint; the format is found by the first bytes, not by the name. Nested dicts of a pickle become dotted names, a
-/// `state_dict` and the like are opened, a lone tensor is called "tensor". In a folder an index goes before a
-/// safetensors file, that before a pickle; two of the same rank are an error.
-/// Throws Error::weights, Error::io, or Error::unsupported for a known format that cannot be read.
+/// Opens one file (safetensors, zip/pickle checkpoint, either half of an ncnn network), a shard index (*.index.json) or
+/// a folder that holds one checkpoint; the format is found by the first bytes, not by the name. Nested dicts of a
+/// pickle become dotted names, a `state_dict` and the like are opened, a lone tensor is called "tensor". In a folder an
+/// index goes before a safetensors file, that before a pickle; two of the same rank are an error. Throws
+/// Error::weights, Error::io, or Error::unsupported for a known format that cannot be read.
 std::shared_ptr<TensorFile> open_tensors(const std::filesystem::path& path);
 
 /// Writes safetensors atomically, one tensor at a time: the header lists them in the order given, the data lies in the
