@@ -17,6 +17,7 @@
 #include "models/sd3/keys.h"
 #include "models/sd3/transformer_load.h"
 #include "models/sd3/variant.h"
+#include "models/esrgan/load.h"
 #include "models/t5/encoder.h"
 #include "models/t5/keys.h"
 #include "models/taesd/network.h"
@@ -144,6 +145,14 @@ Description tiny_vae(const TensorFile& file, int64_t, const fs::path& path) {
           keys.rename(), keys.ignore()};
 }
 
+Description upscaler(const TensorFile& file, int64_t, const fs::path&) {
+  const esrgan::Contents contents = esrgan::contents_of(file);
+  return {esrgan::variant_of(contents.config),
+          weights::record([&](const Scope& w) { esrgan::Network(w, contents.config); }),
+          contents.keys.rename(),
+          {}};
+}
+
 }  // namespace
 
 const std::vector<NetworkType>& network_types() {
@@ -210,6 +219,14 @@ const std::vector<NetworkType>& network_types() {
        {"AutoencoderKL"},
        kl_vae},
       {Part::tiny_vae, "taesd", "the tiny autoencoder", {}, {"AutoencoderTiny"}, tiny_vae, tiny_vaes},
+      // The last: the chain of convolutions of an SRVGG network and the layers of ncnn have names that tell little.
+      {Part::upscaler,
+       "esrgan",
+       "the upscaler",
+       {"body.0.rdb1.conv1.weight", "RRDB_trunk.0.RDB1.conv1.weight", "model.1.sub.0.RDB1.conv1.0.weight",
+        "Convolution.0000.weight", "body.2.weight"},
+       {},
+       upscaler},
   };
   return list;
 }
@@ -217,6 +234,8 @@ const std::vector<NetworkType>& network_types() {
 std::vector<NetworkPlace> networks_in(const Tensors& tensors) {
   std::vector<NetworkPlace> places;
   for (const auto& type : network_types()) {
+    // An upscaler's names tell too little to be looked for beside other networks.
+    if (type.part == Part::upscaler && !places.empty()) continue;
     for (int64_t index = 0; index < type.count_in(tensors); ++index) places.push_back({&type, index});
   }
   return places;
@@ -254,6 +273,7 @@ constexpr std::array kPartNames{
     PartName{Part::tiny_vae, "tiny VAE", "tiny_vae", "--taesd"},
     PartName{Part::image_encoder, "picture encoder", "image_encoder", "--image-encoder"},
     PartName{Part::control_net, "ControlNet", "control_net", "--control-net"},
+    PartName{Part::upscaler, "upscaler", "upscale", "--upscale"},
 };
 
 const PartName& entry_of(Part part) {

@@ -8,10 +8,20 @@
 
 namespace keyflow::models {
 
-/// The place a network takes in a model.
-enum class Part { denoiser, text_encoder, text_encoder_2, t5_encoder, vae, tiny_vae, image_encoder, control_net };
+/// The place a network takes in a model, or, of an upscaler, behind it.
+enum class Part {
+  denoiser,
+  text_encoder,
+  text_encoder_2,
+  t5_encoder,
+  vae,
+  tiny_vae,
+  image_encoder,
+  control_net,
+  upscaler
+};
 
-/// "denoiser", "text encoder", ...
+/// "diffusion model", "text encoder", ...
 std::string_view name_of(Part part);
 
 /// The setting that names a file for the part: "transformer", "text_encoder_2".
