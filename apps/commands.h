@@ -7,6 +7,7 @@ namespace keyflow::apps {
 Command video_command();
 Command image_command();
 Command interpolate_command();
+Command upscale_command();
 Command inspect_command();
 Command encode_command();
 Command decode_command();

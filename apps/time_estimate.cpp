@@ -5,8 +5,8 @@ namespace {
 
 using pipeline::Phase;
 
-/// load, text, image, denoise, decode, write
-constexpr std::array<double, pipeline::kPhases.size()> kShares{0, .03, .02, .75, .20, 0};
+/// load, text, image, denoise, decode, upscale, write; upscaling is a command of its own
+constexpr std::array<double, pipeline::kPhases.size()> kShares{0, .03, .02, .75, .20, 0, 0};
 
 }  // namespace
 
@@ -19,6 +19,11 @@ void TimeEstimate::update(Phase phase, int64_t done, int64_t total, double now_s
     began_part_ = part;
     // What was never started before a later phase is not needed (a resumed run).
     for (size_t i = 0; i < index && kShares[index] > 0; ++i) part_[i] = part_[i] > 0 ? part_[i] : 1;
+  }
+  if (phase == Phase::upscale) {
+    fraction_ = std::max(fraction_, part);
+    if (part > began_part_) left_s_ = (1 - part) * (now_s - began_s_) / (part - began_part_);
+    return;
   }
   part_[index] = std::max(part_[index], part);
   double sum = 0;

@@ -9,7 +9,8 @@ namespace keyflow::apps {
 /// How far a render is and how long it will take, from nothing but the phases' own counts.
 ///
 /// Each phase has a fixed share of the work (the steps of denoising have most). The time left is the rest of all shares
-/// at the rate of the running phase. Loading and saving come between the others and count for nothing.
+/// at the rate of the running phase. Upscaling alone is all of the work. Loading and saving come between the others and
+/// count for nothing.
 class TimeEstimate {
  public:
   /// As Observer::progress; `now_s` seconds since the start.

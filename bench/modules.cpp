@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "models/clip/vision.h"
+#include "models/esrgan/load.h"
 #include "models/t5/encoder.h"
 #include "models/wan/transformer_load.h"
 #include "models/wan/vae.h"
@@ -82,6 +83,25 @@ Run picture_encoder(const Compute& compute, const fs::path&) {
   return [network, pixels] { (*network)(pixels); };
 }
 
+Run upscaler(esrgan::Config config, const at::Tensor& pixels, const Compute& compute, const fs::path& file) {
+  RandomSource source;
+  const auto network =
+      std::make_shared<esrgan::Network>(file.empty() ? esrgan::Network(Scope(source, compute), config)
+                                                     : esrgan::load(weights::open_tensors(file), compute));
+  return [network, pixels] { (*network)(pixels); };
+}
+
+Run video_upscaler(const Compute& compute, const fs::path& file) {
+  esrgan::Config config;
+  config.kind = esrgan::Kind::compact;
+  config.blocks = 16;
+  return upscaler(config, randn({1, 3, 256, 256}, 3), compute, file);
+}
+
+Run picture_upscaler(const Compute& compute, const fs::path& file) {
+  return upscaler({}, randn({1, 3, 128, 128}, 3), compute, file);
+}
+
 double seconds(const Run& run) {
   const auto start = std::chrono::steady_clock::now();
   run();
@@ -95,7 +115,9 @@ const std::vector<Module>& modules() {
                                         {"wan-vae-decode", "256x256x17", vae_decode},
                                         {"wan-vae-encode", "256x256x17", vae_encode},
                                         {"umt5-xxl-4-layers", "512 tokens", text_encoder},
-                                        {"clip-vit-h", "2 pictures, 224x224", picture_encoder}};
+                                        {"clip-vit-h", "2 pictures, 224x224", picture_encoder},
+                                        {"upscale-video", "realesr-animevideov3, 256x256 by 4", video_upscaler},
+                                        {"upscale-picture", "RealESRGAN x4plus, 128x128 by 4", picture_upscaler}};
   return list;
 }
 

@@ -45,6 +45,9 @@ class LibavReader : public VideoReader {
   int64_t height() const override { return pending_ ? pending_->size(1) : last_height_; }
   int64_t width() const override { return pending_ ? pending_->size(2) : last_width_; }
   double fps() const override { return fps_; }
+  bool has_audio() const override {
+    return av_find_best_stream(input_.get(), AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0) >= 0;
+  }
 
   std::optional<at::Tensor> next() override {
     if (!pending_) return std::nullopt;

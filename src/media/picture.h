@@ -13,8 +13,9 @@ inline constexpr int64_t kMaxPixels = int64_t{1} << 27;
 inline constexpr int64_t kMaxSide = 65535;
 
 struct Picture {
-  at::Tensor rgb;    ///< [3, H, W] uint8
-  std::string note;  ///< what was left out, for the user: "first of 12 frames", else ""
+  at::Tensor rgb;            ///< [3, H, W] uint8
+  std::string note;          ///< what was left out, for the user: "first of 12 frames", else ""
+  bool transparent = false;  ///< some of it was, and is composited
 };
 
 /// Reads a PNG, JPEG, BMP, TGA, WebP or GIF file; the type is told by the content, never by the name.

@@ -18,6 +18,8 @@ class VideoReader {
   virtual int64_t width() const = 0;
   virtual int64_t height() const = 0;
   virtual double fps() const = 0;  ///< average frames a second, above 0 and at most kMaxFps
+  /// True where the file has sound, which is not read.
+  virtual bool has_audio() const { return false; }
 
   /// The next frame, [3, H, W] uint8, or nothing after the last one. A display rotation by quarter turns is applied,
   /// alpha is composited on white, colours follow the file's tags (BT.601 where there are none, as swscale does).

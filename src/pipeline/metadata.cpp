@@ -134,6 +134,23 @@ std::string metadata_text(const RenderPlan& plan) {
       .dump();
 }
 
+std::string metadata_with_upscale(const std::string& stored, const json& step) {
+  json text;
+  try {
+    text = parse_json(stored, "settings");
+  } catch (const Error&) {
+    // Another program's words, or none.
+  }
+  const auto program = text.is_object() ? text.find("program") : text.end();
+  const bool ours =
+      program != text.end() && program->is_string() && program->get<std::string>().starts_with("keyflow ");
+  if (!ours) text = json{{"program", "keyflow " KEYFLOW_VERSION}, {"revision", KEYFLOW_REVISION}};
+  // The list of an earlier upscale goes on.
+  if (!text["upscale"].is_array()) text["upscale"] = json::array();
+  text["upscale"].push_back(step);
+  return text.dump();
+}
+
 RenderSettings settings_from_metadata(const fs::path& file) {
   const std::string where = printable(file.string(), 400) + ": settings";
   const json stored = parse_json(settings_text(file), where);
@@ -149,8 +166,8 @@ RenderSettings settings_from_metadata(const fs::path& file) {
         settings.expected_hashes[part] = hash.get<std::string>();
       }
     } else {
-      require(key == "program" || key == "revision", ErrorKind::config, where, ": unknown key \"", printable(key),
-              "\"");
+      require(key == "program" || key == "revision" || key == "upscale", ErrorKind::config, where, ": unknown key \"",
+              printable(key), "\"");
     }
   }
   for (auto& keyframe : settings.keyframes) {

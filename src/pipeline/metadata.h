@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "pipeline/render.h"
@@ -17,6 +18,10 @@ std::map<std::string, std::string> content_hashes(const RenderPlan& plan);
 /// folder, then beside `file`; their hashes must agree when the render is planned.
 /// Throws Error::config for a file without settings, an unknown key or a value out of range.
 RenderSettings settings_from_metadata(const std::filesystem::path& file);
+
+/// The text of a file that was made by enlarging another: what `stored`, the other's text, says if it is keyflow's, and
+/// `step` at the end of the list "upscale".
+std::string metadata_with_upscale(const std::string& stored, const nlohmann::json& step);
 
 /// Throws Error::config listing every part that differs from what the settings came with, but for those that a stronger
 /// origin replaced.

@@ -228,6 +228,8 @@ std::string_view name_of(Phase phase) {
       return "denoise";
     case Phase::decode:
       return "decode";
+    case Phase::upscale:
+      return "upscale";
     case Phase::write:
       return "write";
   }

@@ -16,9 +16,9 @@ namespace keyflow::pipeline {
 
 class Model;
 
-enum class Phase { load, text, image, denoise, decode, write };
-constexpr std::array<Phase, 6> kPhases{Phase::load,    Phase::text,   Phase::image,
-                                       Phase::denoise, Phase::decode, Phase::write};
+enum class Phase { load, text, image, denoise, decode, upscale, write };
+constexpr std::array<Phase, 7> kPhases{Phase::load,   Phase::text,    Phase::image, Phase::denoise,
+                                       Phase::decode, Phase::upscale, Phase::write};
 std::string_view name_of(Phase phase);
 
 /// What the pipeline has to say while it works. It never prints.

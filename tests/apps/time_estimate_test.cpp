@@ -45,6 +45,20 @@ TEST(TimeEstimate, MeasuresTheRunningPhase) {
   EXPECT_NEAR(*estimate.left_s(), (1 - .05 - .375) * 50 / .375, 1e-9);
 }
 
+TEST(TimeEstimate, UpscalingIsAllOfTheWork) {
+  TimeEstimate estimate;
+  estimate.update(Phase::load, 0, 1, 9);
+  estimate.update(Phase::upscale, 0, 8, 10);
+  EXPECT_EQ(estimate.fraction(), 0);
+  EXPECT_FALSE(estimate.left_s());
+  estimate.update(Phase::upscale, 2, 8, 16);
+  EXPECT_NEAR(estimate.fraction(), .25, 1e-12);
+  EXPECT_NEAR(*estimate.left_s(), 18, 1e-9);
+  estimate.update(Phase::upscale, 8, 8, 34);
+  estimate.update(Phase::write, 1, 1, 35);
+  EXPECT_NEAR(estimate.fraction(), 1, 1e-12);
+}
+
 TEST(TimeEstimate, CountsOnlyTheStepsOfThisRun) {
   TimeEstimate estimate;
   estimate.update(Phase::denoise, 8, 10, 10);

@@ -1,6 +1,7 @@
 """Upscaling networks written down from their papers (ESRGAN 1809.00219 and Real-ESRGAN 2107.10833, with the published
-program's names of parameters), with random weights in every spelling and container that files of them have; where the
-shared data folder is there, also what the real weights make of a real picture, read by a decoder of its own.
+program's names of parameters), with random weights in every spelling and container that files of them have; a short
+clip for the program; where the shared data folder is there, also what the real weights make of a real picture, read by
+a decoder of its own.
 
 usage: esrgan_reference.py OUT_DIR
 """
@@ -246,6 +247,11 @@ def main():
             if isinstance(module, nn.Conv2d):
                 module.weight.copy_(module.weight.half().float())
     save_file(run(compact, 9, 14), out / "compact_half_case.safetensors")
+
+    frames = [Image.fromarray(numpy.random.default_rng(i).integers(0, 255, (18, 24, 3), "uint8")) for i in range(4)]
+    frames[0].save(out / "clip.gif", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    frames[1].putalpha(128)
+    frames[1].save(out / "transparent.png")
 
     if not SHARED.exists():
         return
