@@ -71,9 +71,9 @@ std::string head_of(const InspectedFile& part) {
   for (const auto& [name, count] : dtypes(part)) types += c10::str(types.empty() ? "" : ", ", name, " x ", count);
   return c10::str(printable(part.file->path().string(), 400), "\n  network     ",
                   part.variant.empty() ? "unknown" : part.variant + " (" + part.part_name() + ")", "\n  format      ",
-                  part.file->format(), "\n  tensors     ", part.tensors.size(), " (", types,
-                  ")\n  parameters  ", grouped(part.parameters()), "\n  bytes       ", grouped(part.bytes()), " (",
-                  bytes_text(part.bytes()), ")\n");
+                  part.file->format(), "\n  tensors     ", part.tensors.size(), " (", types, ")\n  parameters  ",
+                  grouped(part.parameters()), "\n  bytes       ", grouped(part.bytes()), " (", bytes_text(part.bytes()),
+                  ")\n");
 }
 
 std::string as_text(const std::string& path, const Inspection& inspection, bool brief) {

@@ -6,6 +6,7 @@
 #include "apps/render_options.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "pipeline/upscaler.h"
 
 namespace keyflow::apps {
 namespace {
@@ -58,6 +59,7 @@ class PipedOutput {
 std::string text_about(const pipeline::RenderPlan& plan) {
   const auto& settings = plan.settings;
   std::string text = c10::str(settings.width, "x", settings.height);
+  if (plan.upscaler) text += c10::str(" enlarged by ", plan.upscaler->variant);
   if (settings.frames > 1) text += c10::str(", ", settings.frames, " frames at ", settings.fps, " fps");
   return text + c10::str(", seed ", settings.seed);
 }

@@ -46,7 +46,9 @@ constexpr Mapping kTexts[] = {{"negative-prompt", "negative"},
                               {"clip-vision", "image_encoder"},
                               {"tokenizer", "tokenizer"},
                               {"dtype", "dtype"},
-                              {"crf", "crf"}};
+                              {"crf", "crf"},
+                              {"upscale", "upscale"},
+                              {"upscale-tile", "upscale_tile"}};
 
 /// An option whose number has no value that means "the model's": 0 is refused here.
 struct NumberMapping {
@@ -74,6 +76,7 @@ constexpr NumberMapping kNumbers[] = {
     {"skip-layer-scale", "skip_layer_scale", false, 0, 1000},
     {"skip-layer-start", "skip_layer_start", false, 0, 1},
     {"skip-layer-stop", "skip_layer_stop", false, 0, 1},
+    {"upscale-repeats", "upscale_repeats", true, 1, 4},
 };
 
 class Reader {

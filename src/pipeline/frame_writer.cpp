@@ -5,6 +5,7 @@
 #include "media/resize.h"
 #include "pipeline/init_image.h"
 #include "pipeline/metadata.h"
+#include "pipeline/upscaler.h"
 
 namespace keyflow::pipeline {
 
@@ -15,8 +16,9 @@ std::filesystem::path batch_path(const std::filesystem::path& path, int64_t inde
   return path.parent_path() / name;
 }
 
-FrameWriter::FrameWriter(const std::filesystem::path& path, const RenderPlan& plan, const std::string& metadata)
-    : plan_(plan), path_(path), mask_(mask_of(plan)) {
+FrameWriter::FrameWriter(const std::filesystem::path& path, const RenderPlan& plan, const std::string& metadata,
+                         std::shared_ptr<Upscaler> upscaler)
+    : plan_(plan), path_(path), upscaler_(std::move(upscaler)), mask_(mask_of(plan)) {
   if (mask_.defined()) kept_ = media::to_uint8(init_picture_of(plan).contiguous(), media::Quantize::nearest);
   if (plan.settings.batch <= 1) open(path, metadata);
 }
@@ -25,8 +27,9 @@ void FrameWriter::open(const std::filesystem::path& path, const std::string& met
   if (path.empty()) return;
   const auto& settings = plan_.settings;
   media::SinkOptions options;
-  options.width = settings.width;
-  options.height = settings.height;
+  const int64_t scale = upscaler_ ? upscaler_->scale() : 1;
+  options.width = scale * settings.width;
+  options.height = scale * settings.height;
   options.fps = settings.fps;
   options.frames = settings.frames;
   options.crf = static_cast<int>(settings.crf);
@@ -75,7 +78,7 @@ void FrameWriter::emit(at::Tensor frame) {
   }
   if (!first_pixel_.defined()) first_pixel_ = rgb.narrow(1, 0, 1).narrow(2, 0, 1).clone();
   if (constant_) constant_ = rgb.eq(first_pixel_).all().item<bool>();
-  if (sink_) sink_->write(rgb);
+  if (sink_) sink_->write(upscaler_ ? (*upscaler_)(rgb) : rgb);
   ++written_;
 }
 

@@ -17,14 +17,17 @@ namespace keyflow::pipeline {
 
 /// The file of picture `index` of several: "a.png" -> "a_0.png"; a pattern's own number.
 std::filesystem::path batch_path(const std::filesystem::path& path, int64_t index);
+class Upscaler;
 
 /// Takes decoded frames in order and hands them on as bytes: joins segments at their shared border frame, matches
 /// colours where asked, puts back what a mask keeps, and notices a video of one colour. Several pictures become a file
 /// each, with the settings that make this one alone.
 class FrameWriter {
  public:
-  /// `path` "" writes nothing (latents are the output, but a following segment needs the last frame).
-  FrameWriter(const std::filesystem::path& path, const RenderPlan& plan, const std::string& metadata);
+  /// `path` "" writes nothing (latents are the output, but a following segment needs the last frame). `upscaler`
+  /// enlarges each frame before it is written; null for none.
+  FrameWriter(const std::filesystem::path& path, const RenderPlan& plan, const std::string& metadata,
+              std::shared_ptr<Upscaler> upscaler = nullptr);
   ~FrameWriter();
 
   /// Frames come from segment `index` from now on. The border frame is the mean of what both segments made of it.
@@ -46,6 +49,7 @@ class FrameWriter {
 
   const RenderPlan& plan_;
   std::filesystem::path path_;
+  std::shared_ptr<Upscaler> upscaler_;
   std::unique_ptr<media::FrameSink> sink_;
   ColourMatch colours_;
   size_t segment_ = 0;

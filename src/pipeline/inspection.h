@@ -13,7 +13,7 @@ namespace keyflow::pipeline {
 /// One checkpoint, as its header and the config.json beside it show it.
 struct InspectedFile {
   std::shared_ptr<const weights::TensorFile> file;
-  std::vector<weights::TensorInfo> tensors;  ///< all of a file that holds one network, else those of this one
+  std::vector<weights::TensorInfo> tensors;   ///< all of a file that holds one network, else those of this one
   const models::NetworkType* type = nullptr;  ///< null for other tensors
   std::string family = "unknown";             ///< "wan", "t5", "clip", "latents"
   std::string variant;                        ///< "Wan2.1-FLF2V-14B", "umT5-XXL", "Wan VAE of width 8"

@@ -8,6 +8,7 @@
 #include "media/settings.h"
 #include "pipeline/latents_file.h"
 #include "pipeline/model.h"
+#include "pipeline/upscaler.h"
 #include "weights/hash.h"
 
 namespace keyflow::pipeline {
@@ -25,9 +26,9 @@ std::string recorded(const std::string& path) {
 
 json recorded_settings(const RenderSettings& settings) {
   RenderSettings named = settings;
-  for (std::string* path :
-       {&named.model, &named.transformer, &named.text_encoder, &named.text_encoder_2, &named.text_encoder_3,
-        &named.tokenizer, &named.vae, &named.tiny_vae, &named.image_encoder, &named.init_image, &named.mask}) {
+  for (std::string* path : {&named.model, &named.transformer, &named.text_encoder, &named.text_encoder_2,
+                            &named.text_encoder_3, &named.tokenizer, &named.vae, &named.tiny_vae, &named.image_encoder,
+                            &named.init_image, &named.mask, &named.upscale}) {
     *path = recorded(*path);
   }
   for (auto* list : {&named.control_nets, &named.control_images, &named.embeddings}) {
@@ -82,6 +83,7 @@ std::map<std::string, std::string> content_hashes(const RenderPlan& plan) {
   for (const auto& [part, network] : plan.model->networks()) {
     hashes[std::string(field_of(part))] = weights::model_hash(*network.file());
   }
+  if (plan.upscaler) hashes["upscale"] = plan.upscaler->hash;
   for (const auto& [part, path] : plan.model->parts().tokenizers) {
     hashes["tokenizer of " + std::string(field_of(part))] = tokenizer_hash(path);
   }

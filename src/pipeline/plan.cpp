@@ -6,6 +6,7 @@
 #include "pipeline/machine.h"
 #include "pipeline/metadata.h"
 #include "pipeline/model.h"
+#include "pipeline/upscaler.h"
 #include "schedulers/sampler.h"
 #include "text/clean.h"
 
@@ -264,6 +265,7 @@ RenderPlan plan_render(const RenderSettings& given) {
                                         " the network was trained for; it may repeat itself"));
   }
   fit_to_machine(plan);
+  plan_upscaler(plan);
   require_expected_hashes(plan);
   return plan;
 }

@@ -15,6 +15,7 @@
 #include "pipeline/metadata.h"
 #include "pipeline/model.h"
 #include "pipeline/precision.h"
+#include "pipeline/upscaler.h"
 
 namespace keyflow::pipeline {
 namespace {
@@ -138,7 +139,10 @@ class Run {
     size_t from = first;
     // A second attempt starts the output anew, because the frames of the first one are already in it.
     const auto attempt = [&](const Compute& compute) {
-      if (from == 0) writer_.emplace(only_latents ? fs::path() : output_.path, plan_, metadata_);
+      if (from == 0) {
+        writer_.emplace(only_latents ? fs::path() : output_.path, plan_, metadata_,
+                        only_latents ? nullptr : make_upscaler(plan_, observer()));
+      }
       decode_segments(plan_, compute, std::exchange(from, 0), last, latents_, colours_, *writer_, clock_);
       decode_compute_ = compute;
     };

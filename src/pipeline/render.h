@@ -15,6 +15,7 @@
 namespace keyflow::pipeline {
 
 class Model;
+struct UpscalerModel;
 
 enum class Phase { load, text, image, denoise, decode, upscale, write };
 constexpr std::array<Phase, 7> kPhases{Phase::load,   Phase::text,    Phase::image, Phase::denoise,
@@ -64,6 +65,8 @@ struct RenderPlan {
   std::vector<Segment> segments;
   std::map<std::filesystem::path, at::Tensor> pictures;  ///< of all keyframes, as read: [3, H, W] uint8
   int64_t tile = 0;                                      ///< of the VAE in pixels, 0 whole frames
+  std::shared_ptr<const UpscalerModel> upscaler;         ///< of the frames; null for none
+  int64_t upscale_tile = 0;                              ///< in pixels, 0 whole frames
   MemoryEstimate estimate;
   std::vector<std::string> notes;  ///< for the user, before the work begins
 };

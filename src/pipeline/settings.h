@@ -79,11 +79,14 @@ struct RenderSettings {
   std::vector<int64_t> skip_layers;           ///< which; empty: the family's
   double skip_layer_start = 0.01, skip_layer_stop = 0.2;  ///< shares of the steps between which it acts
   uint64_t seed = 42;
-  std::string dtype = "auto";    ///< text of core/compute.h; "auto" probes the machine
-  std::string decoder = "auto";  ///< "full", or "tiny" by a tiny autoencoder; auto takes the one that is there
-  std::string tiling = "auto";   ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
-  bool color_match = false;      ///< moves each channel's mean and deviation of the video onto the keyframes'
-  int64_t crf = -1;              ///< quality of a video file, 0 best; -1: the default of its encoder
+  std::string dtype = "auto";         ///< text of core/compute.h; "auto" probes the machine
+  std::string decoder = "auto";       ///< "full", or "tiny" by a tiny autoencoder; auto takes the one that is there
+  std::string tiling = "auto";        ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
+  bool color_match = false;           ///< moves each channel's mean and deviation of the video onto the keyframes'
+  int64_t crf = -1;                   ///< quality of a video file, 0 best; -1: the default of its encoder
+  std::string upscale;                ///< file of an upscaler that enlarges each frame before it is written; "" none
+  int64_t upscale_repeats = 1;        ///< how often
+  std::string upscale_tile = "auto";  ///< "off", a tile size in pixels, or "auto"
 
   /// Who set what; absent means Origin::builtin.
   std::map<std::string, Origin> origins;
@@ -152,6 +155,9 @@ struct RenderSettings {
     visitor("tiling", self.tiling, any, "VAE tiles: auto, off or a size in pixels");
     visitor("color_match", self.color_match, any, "match the colours of the video to the keyframes");
     visitor("crf", self.crf, Range{-1, 63}, "quality of a video file, 0 best; -1 as its encoder likes");
+    visitor("upscale", self.upscale, any, "file of an upscaler for the frames");
+    visitor("upscale_repeats", self.upscale_repeats, Range{1, 4}, "how often the upscaler enlarges a frame");
+    visitor("upscale_tile", self.upscale_tile, any, "upscaler's tiles: auto, off or a size in pixels");
   }
 };
 

@@ -7,8 +7,11 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/shape.h"
+#include "media/picture.h"
 #include "models/esrgan/load.h"
+#include "pipeline/memory_estimate.h"
 #include "pipeline/precision.h"
 #include "weights/hash.h"
 
@@ -137,6 +140,35 @@ at::Tensor Upscaler::operator()(const at::Tensor& rgb, const std::function<void(
   };
   const Compute first = compute_;
   return with_fallback(first, model_.network, "upscale", observer_, "", attempt);
+}
+
+void plan_upscaler(RenderPlan& plan) {
+  RenderSettings& settings = plan.settings;
+  if (settings.upscale.empty()) return;
+  const auto model = std::make_shared<UpscalerModel>(open_upscaler(settings.upscale));
+  const uint64_t available = available_bytes();
+  plan.upscaler = model;
+  plan.upscale_tile = upscale_tile(settings.upscale_tile, model->config, plan.compute, available);
+  if (settings.upscale_tile == "auto") settings.origins["upscale_tile"] = Origin::model;
+  settings.upscale_tile = plan.upscale_tile == 0 ? "off" : std::to_string(plan.upscale_tile);
+  int64_t factor = 1;
+  for (int64_t i = 1; i < settings.upscale_repeats; ++i) factor *= model->config.scale();
+  const int64_t height = settings.height * factor, width = settings.width * factor, scale = model->config.scale();
+  require(scale * height <= media::kMaxSide && scale * width <= media::kMaxSide &&
+              scale * height * scale * width <= media::kMaxPixels,
+          ErrorKind::usage, "upscale: ", settings.width, "x", settings.height, " enlarged ", factor * scale,
+          " times: expected sides up to ", media::kMaxSide, " and at most ", media::kMaxPixels, " pixels");
+  // The frame in floats, the results of the last two passes and the encoder's copy, in bytes.
+  const auto pictures = static_cast<uint64_t>(height * width * (12 + 3 + 6 * scale * scale));
+  plan.estimate.decode += upscale_bytes(model->config, plan.compute, height, width, plan.upscale_tile) + pictures;
+  require_memory(plan.estimate, settings, available);
+}
+
+std::shared_ptr<Upscaler> make_upscaler(const RenderPlan& plan, Observer& observer) {
+  if (!plan.upscaler) return nullptr;
+  return std::make_shared<Upscaler>(
+      *plan.upscaler, plan.compute,
+      Upscaler::Options{.repeats = plan.settings.upscale_repeats, .tile = plan.upscale_tile}, observer);
 }
 
 }  // namespace keyflow::pipeline

@@ -69,4 +69,12 @@ class Upscaler {
   std::optional<esrgan::Network> network_;
 };
 
+/// Opens the upscaler that the settings of a render name, and adds what it takes to the estimate. Call it once size and
+/// arithmetic are known; without such a setting nothing happens.
+/// Throws as open_upscaler, Error::usage for a result of more than 2^27 pixels or a side above 65535.
+void plan_upscaler(RenderPlan& plan);
+
+/// The upscaler of a planned render; null for none.
+std::shared_ptr<Upscaler> make_upscaler(const RenderPlan& plan, Observer& observer);
+
 }  // namespace keyflow::pipeline

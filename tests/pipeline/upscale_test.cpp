@@ -11,6 +11,7 @@
 #include "media/settings.h"
 #include "media/video_reader.h"
 #include "models/esrgan/load.h"
+#include "pipeline/frame_writer.h"
 #include "pipeline/metadata.h"
 #include "tests/models/held_source.h"
 #include "tests/pipeline/tiny_models.h"
@@ -275,6 +276,51 @@ TEST(Upscale, RefusesWhatIsTooLarge) {
   settings.repeats = 40;  // more than any machine holds
   settings.scale = 1;
   EXPECT_EQ(kind_of([&] { plan_upscale(settings, in); }), ErrorKind::usage);
+}
+
+RenderPlan render_plan(const fs::path& model) {
+  RenderPlan plan;
+  plan.settings.width = 14;
+  plan.settings.height = 9;
+  plan.settings.frames = 1;
+  plan.settings.fps = 8;
+  plan.settings.upscale = model.string();
+  plan.segments = {{0, 1, {}, false}};
+  return plan;
+}
+
+TEST(RenderUpscale, EachFrameIsEnlargedBeforeItIsWritten) {
+  const c10::InferenceMode guard;
+  const TemporaryFolder folder;
+  RenderPlan plan = render_plan(save(folder));
+  plan.settings.upscale_repeats = 2;
+  plan_upscaler(plan);
+  EXPECT_EQ(plan.settings.upscale_tile, "512");
+  EXPECT_GT(plan.estimate.decode, 0u);
+  Listener ears;
+  FrameWriter writer(folder / "out.png", plan, "", make_upscaler(plan, ears));
+  writer.begin_segment(0, {});
+  const at::Tensor rgb = noise(9, 14);
+  writer.write(media::to_signed(rgb).unsqueeze(1).unsqueeze(0));
+  writer.finish();
+  Upscaler upscaler(open_upscaler(plan.settings.upscale), {}, {.repeats = 2}, ears);
+  EXPECT_TRUE(media::read_picture(folder / "out.png").rgb.equal(upscaler(rgb)));
+}
+
+TEST(RenderUpscale, IsRefusedBeforeTheRender) {
+  const TemporaryFolder folder;
+  Listener ears;
+  RenderPlan none = render_plan("");
+  plan_upscaler(none);
+  EXPECT_EQ(make_upscaler(none, ears), nullptr);
+  RenderPlan missing = render_plan(folder / "no.pth");
+  EXPECT_EQ(kind_of([&] { plan_upscaler(missing); }), ErrorKind::io);
+  RenderPlan large = render_plan(save(folder));
+  large.settings.width = 40'000;
+  EXPECT_EQ(kind_of([&] { plan_upscaler(large); }), ErrorKind::usage);
+  RenderPlan tile = render_plan(folder / "net.safetensors");
+  tile.settings.upscale_tile = "7";
+  EXPECT_EQ(kind_of([&] { plan_upscaler(tile); }), ErrorKind::usage);
 }
 
 }  // namespace
