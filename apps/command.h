@@ -14,6 +14,7 @@ struct Option {
   std::vector<std::string> choices = {};  ///< the only values that fit; any where there are none
   bool repeats = false;  ///< several values make a list; elsewhere a second, different value is an error
   bool hidden = false;   ///< another program's name for something that the help shows elsewhere
+  bool open = false;     ///< the choices are what completion offers; other spellings fit too, and the command judges
 };
 
 struct OptionGroup {

@@ -87,7 +87,7 @@ class Reader {
 
   void add(const Option& option, const std::string& name, const std::string& value) {
     const auto& choices = option.choices;
-    if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+    if (!choices.empty() && !option.open && std::find(choices.begin(), choices.end(), value) == choices.end()) {
       std::string list;
       for (const auto& choice : choices) list += (list.empty() ? "" : ", ") + choice;
       fail(ErrorKind::usage, name, ": expected one of ", list, "; found ", in_quotes(value), hint(value, choices));

@@ -1,6 +1,8 @@
 // `keyflow sigmas` prints the golden tables of the official and the diffusers schedulers (specification §12.1).
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "apps/program.h"
@@ -69,6 +71,44 @@ TEST(Sigmas, TakeAListAsTheyAre) {
   EXPECT_EQ(sigmas({"--sigmas", "[1,0.5,0.25]"})["sigmas"], (std::vector<double>{1, 0.5, 0.25, 0}));
   expect_refused(keyflow({"sigmas", "--sigmas", "1,0.5,x"}), 2, {"--sigmas", "\"x\""});
   expect_refused(keyflow({"sigmas", "--sigmas", "0.5,1"}), 2, {});
+}
+
+/// A scheduler_config.json of the test's own.
+std::string config_file(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(Sigmas, FollowASchedulerConfig) {
+  const auto sd15 = config_file("sd15.json", R"({"_class_name": "PNDMScheduler", "beta_start": 0.00085,
+    "beta_end": 0.012, "beta_schedule": "scaled_linear", "skip_prk_steps": true, "steps_offset": 1})");
+  const auto own = sigmas({"--scheduler-config", sd15, "--steps", "4"});
+  EXPECT_EQ(own["sampler"], "pndm");
+  EXPECT_EQ(own["timesteps"], (std::vector<double>{751, 501, 251, 1}));
+  EXPECT_EQ(own["landings"].size(), 4u);
+  const auto karras = sigmas({"--scheduler-config", sd15, "--sampler", "DPM++ 2M Karras", "--steps", "8"});
+  EXPECT_EQ(karras["sampler"], "dpm++2m");
+  EXPECT_EQ(karras["timesteps"], (std::vector<double>{999, 890, 746, 549, 299, 90, 12, 0}));
+  const auto twice = sigmas({"--scheduler-config", sd15, "--sampler", "dpm2", "--scheduler", "simple", "--steps", "4"});
+  EXPECT_EQ(twice["timesteps"], (std::vector<double>{999, 749, 499, 249}));
+  EXPECT_EQ(twice["inner_sigmas"].size(), 4u);
+  EXPECT_NEAR(twice["inner_sigmas"][0].get<double>(),
+              std::sqrt(twice["sigmas"][0].get<double>() * twice["sigmas"][1].get<double>()), 1e-5);
+  const auto half = sigmas({"--scheduler-config", sd15, "--sampler", "ddim", "--steps", "4", "--strength", "0.5"});
+  EXPECT_EQ(half["timesteps"], (std::vector<double>{251, 1}));
+  expect_refused(keyflow({"sigmas", "--scheduler-config", sd15, "--schedule", "wan_dpm"}), 2, {"wan_dpm"});
+  expect_refused(keyflow({"sigmas", "--scheduler-config", sd15, "--shift", "3"}), 2, {"flow"});
+  expect_refused(keyflow({"sigmas", "--schedule", "karas"}), 2, {"hint: karras"});
+  expect_refused(keyflow({"sigmas", "--sampler", "eulr"}), 2, {"hint: euler"});
+}
+
+TEST(Sigmas, ShiftFollowsTheTokens) {
+  const auto flux = config_file("flux.json", R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0,
+    "use_dynamic_shifting": true, "base_shift": 0.5, "max_shift": 1.15})");
+  const auto shifted = sigmas({"--scheduler-config", flux, "--even-sigmas", "--tokens", "4096", "--steps", "2"});
+  const double pull = std::exp(1.15);
+  EXPECT_NEAR(shifted["sigmas"][1].get<double>(), pull / (pull + 1), 1e-6);
 }
 
 }  // namespace

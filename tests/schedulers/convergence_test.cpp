@@ -34,9 +34,10 @@ struct Errors {
 };
 
 Errors errors_after(const char* sampler, int64_t steps, SamplerOptions options) {
-  const auto schedule = smooth_schedule(steps);
+  const auto schedule = with_inner_points(smooth_schedule(steps), find_sampler(sampler).inner, options.eta.value_or(0),
+                                          [](double sigma) { return 1000 * sigma; });
   const Denoiser denoise = [&](const at::Tensor& x, int64_t step) {
-    const double sigma = schedule.sigmas[step], alpha = 1 - sigma, variance = std::pow(spread_at(sigma), 2);
+    const double sigma = schedule.sigma(step), alpha = 1 - sigma, variance = std::pow(spread_at(sigma), 2);
     return kMean + kStd * kStd * alpha / variance * (x - alpha * kMean);
   };
   const auto exact = [&](int64_t i) {
@@ -68,6 +69,42 @@ TEST(Convergence, OneStepSolversAndDpm) {
     EXPECT_NEAR(order("heun", midpoint), 2.0, 0.1) << steps;
     EXPECT_NEAR(order("dpm++2m", midpoint), 2.0, 0.1) << steps;
     EXPECT_NEAR(order("dpm++2m", heun), 2.0, 0.1) << steps;
+    EXPECT_NEAR(order("res_multistep", midpoint), 2.0, 0.1) << steps;
+    EXPECT_NEAR(order("dpm2", midpoint), 2.0, 0.1) << steps;
+    EXPECT_NEAR(order("res_2s", midpoint), 2.0, 0.1) << steps;
+  }
+}
+
+// Without fresh noise the stochastic samplers solve the same equation.
+TEST(Convergence, StochasticSamplersWithoutNoise) {
+  SamplerOptions still;
+  still.eta = 0;
+  for (const int64_t steps : {64, 128}) {
+    const auto order = [&](const char* sampler) {
+      return observed_order(errors_after(sampler, steps, still).end, errors_after(sampler, 2 * steps, still).end);
+    };
+    EXPECT_NEAR(order("euler_a"), 1.0, 0.1) << steps;
+    EXPECT_NEAR(order("ddim"), 1.0, 0.1) << steps;
+    EXPECT_NEAR(order("tcd"), 1.0, 0.1) << steps;
+    EXPECT_NEAR(order("dpm2_a"), 2.0, 0.1) << steps;
+    EXPECT_NEAR(order("dpm++2s_a"), 2.0, 0.1) << steps;
+    EXPECT_NEAR(order("dpm++2m_sde"), 2.0, 0.1) << steps;
+  }
+}
+
+// Their first steps have fewer slopes to go by, which costs them an order in the limit but leaves them below the
+// others.
+TEST(Convergence, HigherOrderMultistep) {
+  SamplerOptions still;
+  still.eta = 0;
+  for (const int64_t steps : {64, 128}) {
+    const auto error = [&](const char* sampler, int64_t n) { return errors_after(sampler, n, still).end; };
+    for (const char* sampler : {"dpm++3m", "dpm++3m_sde", "lms"}) {
+      EXPECT_GE(observed_order(error(sampler, steps), error(sampler, 2 * steps)), 1.9) << sampler << " " << steps;
+      EXPECT_LE(error(sampler, steps), error("dpm++2m", steps)) << sampler << " " << steps;
+    }
+    EXPECT_GE(observed_order(error("ipndm", steps), error("ipndm", 2 * steps)), 0.9) << steps;
+    EXPECT_GE(observed_order(error("pndm", steps), error("pndm", 2 * steps)), 0.9) << steps;
   }
 }
 

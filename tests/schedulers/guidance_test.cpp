@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -30,6 +31,21 @@ TEST(Guidance, RescalingRestoresTheSpreadOfEachSample) {
   for (int64_t b = 0; b < 2; ++b) EXPECT_NEAR(full[b].std().item<double>(), cond[b].std().item<double>(), 1e-5);
   EXPECT_TRUE(rescaled_guidance(strong, cond, 0).equal(strong));
   EXPECT_LE(distance(rescaled_guidance(strong, cond, 0.3), 0.3 * full + 0.7 * strong), 1e-5);
+}
+
+// diffusers 0.42.1 pipelines/stable_diffusion/pipeline_stable_diffusion.py rescale_noise_cfg of two samples of three.
+TEST(Guidance, RescalingEqualsDiffusers) {
+  const auto strong = at::tensor({1.0, 2.0, 4.0, -3.0, 0.5, 8.0}, at::kDouble).reshape({2, 3, 1});
+  const auto cond = at::tensor({0.5, 1.0, 1.5, -1.0, 2.0, 2.5}, at::kDouble).reshape({2, 3, 1});
+  const auto full = rescaled_guidance(strong, cond, 0.7);
+  for (int64_t b = 0; b < 2; ++b) {
+    const double ratio = (cond[b].std() / strong[b].std()).item<double>();
+    EXPECT_LE(distance(full[b], 0.7 * ratio * strong[b] + 0.3 * strong[b]), 1e-15);
+  }
+  EXPECT_LE(
+      distance(full[0],
+               at::tensor({0.529128784747792, 1.058257569495584, 2.116515138991168}, at::kDouble).reshape({3, 1})),
+      1e-6);
 }
 
 TEST(Guidance, RescalingLeavesAFlatOutputAlone) {
