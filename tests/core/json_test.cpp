@@ -89,5 +89,20 @@ TEST(Json, ReadJsonNamesTheFile) {
   std::filesystem::remove(path);
 }
 
+// What json.dump writes for numbers that are none; a word inside a text stays.
+TEST(Json, PythonJsonHasNoNumbers) {
+  const auto path = std::filesystem::temp_directory_path() / ("keyflow_json_test_" + std::to_string(::getpid()));
+  write_file(path, R"({"a": -Infinity, "b": [NaN, Infinity, 1], "c": "-Infinity \"NaN", "d": "\\"})");
+  const auto read = read_python_json(path);
+  EXPECT_TRUE(read["a"].is_null());
+  EXPECT_EQ(read["b"].dump(), "[null,null,1]");
+  EXPECT_EQ(read["c"], "-Infinity \"NaN");
+  EXPECT_EQ(read["d"], "\\");
+  EXPECT_THROW(read_json(path), Error);
+  write_file(path, R"({"a": -Infinit})");
+  EXPECT_THROW(read_python_json(path), Error);
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace keyflow

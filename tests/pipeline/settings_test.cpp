@@ -99,6 +99,39 @@ TEST(Settings, KeyframesOfAStrongerOriginReplaceTheList) {
   EXPECT_EQ(settings.keyframes[0].picture, "b.png");
 }
 
+TEST(Settings, ListsGrowWordByWordOrComeWhole) {
+  RenderSettings settings;
+  const auto set = [&](const char* field, const char* text) {
+    assign(settings, field, text, Origin::command_line, std::string("--") + field);
+  };
+  set("control_nets", "a.safetensors");
+  set("control_nets", "b,c.safetensors");
+  EXPECT_EQ(settings.control_nets, (std::vector<std::string>{"a.safetensors", "b,c.safetensors"}));
+  set("control_strengths", "0.5,1");
+  EXPECT_EQ(settings.control_strengths, (std::vector<double>{0.5, 1}));
+  set("skip_layers", "[7,8,9]");
+  EXPECT_EQ(settings.skip_layers, (std::vector<int64_t>{7, 8, 9}));
+  set("loras", "style.safetensors");
+  set("loras", "dir:x/y.pt:0.8");
+  set("loras", "z.pt:-1:0.25");
+  EXPECT_EQ(settings.loras,
+            (std::vector<LoraSetting>{{"style.safetensors", 1, 1}, {"dir:x/y.pt", 0.8, 0.8}, {"z.pt", -1, 0.25}}));
+  RenderSettings copy;
+  apply_json(copy, to_json(settings), Origin::metadata, "copy");
+  EXPECT_EQ(copy.loras, settings.loras);
+  EXPECT_EQ(copy.control_strengths, settings.control_strengths);
+  ErrorKind kind{};
+  EXPECT_TRUE(
+      holds(message_of([&] { set("control_strengths", "1,x"); }, kind), {"--control_strengths", "0 to 10", "x"}));
+  EXPECT_TRUE(holds(message_of([&] { set("loras", ":0.5"); }, kind), {"--loras", "FILE:WEIGHT"}));
+  EXPECT_TRUE(holds(message_of(
+                        [&] {
+                          apply_json(copy, {{"loras", {{{"weight", 1}}}}}, Origin::file, "j");
+                        },
+                        kind),
+                    {"loras", "path"}));
+}
+
 TEST(Settings, JsonRoundTripKeepsEveryField) {
   RenderSettings settings;
   settings.prompt = "ein \"Zitat\"\n漢字";
