@@ -8,6 +8,7 @@
 #include "models/clip/text_load.h"
 #include "models/clip/vision.h"
 #include "models/clip/vision_load.h"
+#include "models/esrgan/load.h"
 #include "models/flux/keys.h"
 #include "models/flux/transformer_load.h"
 #include "models/flux/variant.h"
@@ -17,7 +18,6 @@
 #include "models/sd3/keys.h"
 #include "models/sd3/transformer_load.h"
 #include "models/sd3/variant.h"
-#include "models/esrgan/load.h"
 #include "models/t5/encoder.h"
 #include "models/t5/keys.h"
 #include "models/taesd/network.h"
@@ -203,7 +203,8 @@ const std::vector<NetworkType>& network_types() {
       {Part::t5_encoder,
        "t5",
        "the T5 text encoder",
-       {"blocks.0.ffn.gate.0.weight", "encoder.block.0.layer.1.DenseReluDense.wi_0.weight"},
+       {"blocks.0.ffn.gate.0.weight", "encoder.block.0.layer.1.DenseReluDense.wi_0.weight",
+        "enc.blk.0.ffn_gate.weight"},
        {"UMT5EncoderModel", "UMT5Model", "T5EncoderModel", "T5Model"},
        t5_encoder},
       {Part::vae,

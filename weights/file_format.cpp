@@ -49,6 +49,7 @@ FileFormat format_of(std::span<const uint8_t> bytes) {
   }
   // Either half of a pair: the text, or a block of half-precision weights.
   if (is_ncnn_param(text) || text.starts_with("\x47\x6B\x30\x01")) return FileFormat::ncnn;
+  if (text.starts_with("GGUF")) return FileFormat::gguf;
   if (!describe_foreign(bytes).words.empty()) return FileFormat::other;
   const std::string_view start = without_space(text.substr(0, 8));
   if (start.starts_with('{') && text.substr(0, 8).find('\0') == text.npos) return FileFormat::index;
@@ -57,10 +58,6 @@ FileFormat format_of(std::span<const uint8_t> bytes) {
 
 Foreign describe_foreign(std::span<const uint8_t> bytes) {
   const std::string_view text = as_text(bytes);
-  if (text.starts_with("GGUF")) {
-    if (bytes.size() < 24) return {c10::str("GGUF cut short (expected 24 bytes, found ", bytes.size(), ")"), true};
-    return {"GGUF", true};
-  }
   if (text.starts_with("version https://git-lfs")) {
     const auto at = text.find("\nsize ");
     const auto size = at == text.npos ? "?"sv : text.substr(at + 6, text.find('\n', at + 6) - at - 6);

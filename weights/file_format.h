@@ -5,7 +5,7 @@
 
 namespace keyflow::weights {
 
-enum class FileFormat { safetensors, zip, pickle, index, ncnn, other };
+enum class FileFormat { safetensors, gguf, zip, pickle, index, ncnn, other };
 
 /// The format that the first bytes (at least 512 where the file has them) speak for. A name never counts.
 FileFormat format_of(std::span<const uint8_t> bytes);

@@ -10,6 +10,8 @@ namespace keyflow::weights {
 
 std::shared_ptr<TensorFile> open_safetensors(std::shared_ptr<MappedFile> file);
 
+std::shared_ptr<TensorFile> open_gguf(std::shared_ptr<MappedFile> file);
+
 /// A zip archive as torch.save writes it: data.pkl and one stored entry per storage.
 std::shared_ptr<TensorFile> open_zip_checkpoint(std::shared_ptr<MappedFile> file);
 
@@ -30,7 +32,8 @@ std::shared_ptr<TensorFile> open_shards(const std::filesystem::path& index);
 /// One file of any of the formats above but an index.
 std::shared_ptr<TensorFile> open_single(const std::filesystem::path& path);
 
-/// The one checkpoint of a folder: a shard index, else a safetensors file, else a torch checkpoint.
+/// The one checkpoint of a folder: a shard index, else a safetensors file, else a torch checkpoint, else a
+/// GGUF file.
 std::filesystem::path find_in_folder(const std::filesystem::path& folder);
 
 /// Throws Error::weights if `file`, all links followed, lies outside `folder`. One exception: the hub cache, whose

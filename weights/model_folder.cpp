@@ -52,7 +52,7 @@ fs::path find_in_folder(const fs::path& folder) {
     return files[0];
   }
   fail(ErrorKind::weights, quoted(folder),
-       ": expected a shard index, a .safetensors file or a .pth, .pt, .bin or .ckpt file; found none");
+       ": expected a shard index, a .safetensors file, a .pth, .pt, .bin or .ckpt file or a .gguf file; found none");
 }
 
 void require_inside(const fs::path& folder, const fs::path& file) {

@@ -18,6 +18,11 @@ at::Tensor OverlaySource::get(const std::string& name, at::IntArrayRef shape, In
   return overlay_.mode() == LoraMode::merged && weight.dim() > 1 ? sum.to(weight.scalar_type()) : sum;
 }
 
+StoredWeight OverlaySource::get_weight(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) {
+  const bool is_left = overlay_.find(name) == nullptr || claimed_.count(name) > 0;
+  return is_left ? source_.get_weight(name, shape, init, fan_in) : StoredWeight{get(name, shape, init, fan_in)};
+}
+
 std::shared_ptr<const Adapters> OverlaySource::claim_adapters(const std::string& name) {
   const Adapters* adapters = overlay_.find(name);
   if (adapters == nullptr || overlay_.mode() == LoraMode::merged) return nullptr;

@@ -39,6 +39,7 @@ class OverlaySource final : public Source {
  public:
   OverlaySource(Source& source, const Overlay& overlay) : source_(source), overlay_(overlay) {}
   at::Tensor get(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) override;
+  StoredWeight get_weight(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) override;
   std::shared_ptr<const Adapters> claim_adapters(const std::string& name) override;
 
  private:

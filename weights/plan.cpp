@@ -115,19 +115,45 @@ void Plan::require_match(const TensorFile& file, const std::string& what, const 
 FileSource::FileSource(std::shared_ptr<const TensorFile> file, Rename rename, at::Device device)
     : file_(std::move(file)), rename_(std::move(rename)), device_(device) {}
 
+void FileSource::require_shape(const FileName& target, at::IntArrayRef found, at::IntArrayRef expected) const {
+  require(without_ones(found) == without_ones(expected), ErrorKind::weights, printable(file_->path().string(), 400),
+          ": ", printable(target.name), ": expected ", shape_text(expected), ", found ", shape_text(found));
+}
+
+/// The blocks of the model's share of a file's tensor; nothing where it has none or they cannot be cut so.
+std::optional<Blocks> FileSource::packed_rows(const FileName& target) const {
+  if (target.transposed) return std::nullopt;
+  std::optional<Blocks> blocks = file_->blocks(target.name);
+  if (!blocks || target.parts == 1) return blocks;
+  const int64_t rows = blocks->rows() / target.parts, step = blocks->row_step();
+  if (rows * target.part % step != 0 || rows * target.span % step != 0) return std::nullopt;
+  return blocks->narrow(rows * target.part, rows * target.span);
+}
+
 at::Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, Init, int64_t) {
   const FileName target = rename_(name);
-  at::Tensor whole = file_->read(target.name);
+  const TensorInfo* info = file_->find(target.name);
+  const auto blocks = info != nullptr && info->packed() ? packed_rows(target) : std::nullopt;
+  at::Tensor whole = blocks ? unpack(*blocks) : file_->read(target.name);
   if (target.transposed) whole = whole.t();
-  if (target.parts > 1) {
+  if (target.parts > 1 && !blocks) {
     const int64_t rows = whole.size(0) / target.parts;
     whole = whole.narrow(0, target.part * rows, target.span * rows);
   }
-  require(without_ones(whole.sizes()) == without_ones(shape), ErrorKind::weights,
-          printable(file_->path().string(), 400), ": ", printable(target.name), ": expected ", shape_text(shape),
-          ", found ", shape_text(whole.sizes()));
+  require_shape(target, whole.sizes(), shape);
   whole = whole.view(shape);
   return device_.is_cpu() ? whole : whole.to(device_);
+}
+
+StoredWeight FileSource::get_weight(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) {
+  const FileName target = rename_(name);
+  auto blocks = device_.is_cpu() ? packed_rows(target) : std::nullopt;
+  if (!blocks || (blocks->scale.defined() && blocks->scale.numel() != 1 && blocks->rows() != shape[0])) {
+    return {get(name, shape, init, fan_in)};
+  }
+  require_shape(target, blocks->shape, shape);
+  blocks->shape = shape.vec();
+  return {{}, *std::move(blocks)};
 }
 
 }  // namespace keyflow::weights

@@ -57,14 +57,19 @@ Plan record(Make&& make) {
   return plan;
 }
 
-/// Tensors of a file, renamed; views of the mapping on the CPU, copies on another device. Ask it only for what a Plan
-/// has matched.
+/// Tensors of a file, renamed; views of the mapping on the CPU, copies on another device. Blocks are handed out as such
+/// on the CPU; elsewhere, where the file has the matrix transposed, and where a share of a stack does not begin and end
+/// with a block, they are unpacked. Ask it only for what a Plan has matched.
 class FileSource final : public Source {
  public:
   FileSource(std::shared_ptr<const TensorFile> file, Rename rename = same_name, at::Device device = at::kCPU);
   at::Tensor get(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) override;
+  StoredWeight get_weight(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) override;
 
  private:
+  std::optional<Blocks> packed_rows(const FileName& target) const;
+  void require_shape(const FileName& target, at::IntArrayRef found, at::IntArrayRef expected) const;
+
   std::shared_ptr<const TensorFile> file_;
   Rename rename_;
   at::Device device_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/compute.h"
+#include "core/quantised/blocks.h"
 
 namespace keyflow::weights {
 
@@ -22,6 +23,12 @@ enum class Init {
 
 struct Adapter;
 
+/// A weight as its source keeps it: plain numbers, or blocks to be unpacked on use. One of the two is defined.
+struct StoredWeight {
+  at::Tensor plain;
+  Blocks blocks = {};
+};
+
 /// Where tensors come from: a checkpoint, a plan that only records, or fresh random values.
 class Source {
  public:
@@ -32,6 +39,10 @@ class Source {
   /// What LoRA files add to `name`, for a layer that computes it beside its own product; from then on `get` gives the
   /// weight without it. Where no layer asks, `get` adds it. Null for nothing.
   virtual std::shared_ptr<const std::vector<Adapter>> claim_adapters(const std::string& /*name*/) { return nullptr; }
+  /// The same for a layer that can work on blocks.
+  virtual StoredWeight get_weight(const std::string& name, at::IntArrayRef shape, Init init, int64_t fan_in) {
+    return {get(name, shape, init, fan_in)};
+  }
 };
 
 /// A cursor into a source: a prefix, to be extended by `/`, and the arithmetic types the model shall use. The name of a
@@ -53,6 +64,10 @@ class Scope {
   /// To be called before `tensor` of the same name.
   std::shared_ptr<const std::vector<Adapter>> claim_adapters(std::string_view name) const {
     return source_->claim_adapters((*this / name).prefix_);
+  }
+  /// A matrix that stays packed where the source has it so.
+  StoredWeight weight(std::string_view name, at::IntArrayRef shape, Init init = Init::zeros, int64_t fan_in = 0) const {
+    return source_->get_weight((*this / name).prefix_, shape, init, fan_in);
   }
   const Compute& compute() const { return compute_; }
   const std::string& prefix() const { return prefix_; }

@@ -81,6 +81,11 @@ class ShardedFile final : public TensorFile {
     return shards_[shard_of_.at(info.name)]->read(name);
   }
 
+  std::optional<Blocks> blocks(const std::string& name) const override {
+    const TensorInfo& info = at(name);
+    return shards_[shard_of_.at(info.name)]->blocks(name);
+  }
+
  private:
   void add_shard(const fs::path& path, const std::string& shown, std::vector<std::string> wanted,
                  std::vector<std::string>& faults) {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "weights/file_format.h"
+#include "weights/float_scales.h"
 #include "weights/formats.h"
 
 namespace keyflow::weights {
@@ -22,8 +23,8 @@ std::span<const uint8_t> first_bytes(const MappedFile& file) {
     const std::string start(reinterpret_cast<const char*>(file.data()), first_bytes(file).size());
     found = c10::str("\"", printable(start, 24), "\"");
   }
-  fail(ErrorKind::weights, where, ": not safetensors, not a zip or pickle checkpoint; found ", found, "; the file has ",
-       file.size(), " bytes");
+  fail(ErrorKind::weights, where, ": not safetensors, not GGUF, not a zip or pickle checkpoint; found ", found,
+       "; the file has ", file.size(), " bytes");
 }
 
 bool is_index(const std::filesystem::path& path) {
@@ -49,11 +50,20 @@ const TensorInfo& TensorFile::at(const std::string& name) const {
   return *info;
 }
 
+std::optional<Blocks> TensorFile::blocks(const std::string& name) const {
+  const TensorInfo& info = at(name);
+  const BlockFormat format = block_format_of(info.dtype);
+  if (format == BlockFormat::none || info.shape.empty()) return std::nullopt;
+  return Blocks{format, read(name).view(at::kByte).flatten(), info.shape, {}};
+}
+
 std::shared_ptr<TensorFile> open_single(const std::filesystem::path& path) {
   auto file = MappedFile::open(path);
   switch (format_of(first_bytes(*file))) {
     case FileFormat::safetensors:
       return open_safetensors(std::move(file));
+    case FileFormat::gguf:
+      return open_gguf(std::move(file));
     case FileFormat::zip:
       return open_zip_checkpoint(std::move(file));
     case FileFormat::pickle:
@@ -71,7 +81,7 @@ std::shared_ptr<TensorFile> open_single(const std::filesystem::path& path) {
 std::shared_ptr<TensorFile> open_tensors(const std::filesystem::path& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return open_tensors(find_in_folder(path));
-  return is_index(path) ? open_shards(path) : open_single(path);
+  return with_float_scales(is_index(path) ? open_shards(path) : open_single(path));
 }
 
 }  // namespace keyflow::weights

@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "core/quantised/block_format.h"
+
 namespace keyflow::weights {
 
 /// One line of a checkpoint's header.
 struct TensorInfo {
   std::string name;
-  at::ScalarType dtype = at::kFloat;
+  at::ScalarType dtype = at::kFloat;  ///< of what TensorFile::read gives: float32 for packed tensors
   std::vector<int64_t> shape;
+  BlockFormat format = BlockFormat::none;  ///< how a packed tensor lies in the file
 
   /// Product of the shape; 1 for rank 0. The readers have checked that it does not overflow.
   int64_t numel() const {
@@ -19,7 +22,11 @@ struct TensorInfo {
     for (const auto size : shape) product *= size;
     return product;
   }
-  uint64_t bytes() const { return static_cast<uint64_t>(numel()) * c10::elementSize(dtype); }
+  bool packed() const { return format != BlockFormat::none; }
+  /// In the file.
+  uint64_t bytes() const;
+  /// "fp32", "bf16", "q8_0": how it lies in the file.
+  std::string type_name() const;
 };
 
 }  // namespace keyflow::weights

@@ -10,13 +10,21 @@ enum class Bias { yes, no };
 
 /// A weight in the type its kernel computes in. A frozen weight is converted once where that takes no more room than
 /// the file's type (fp32 file, bf16 kernel); a wider kernel type is unpacked on each use, so that a bf16 checkpoint
-/// stays mapped; a weight being trained is converted on each use, so that gradients reach it.
+/// stays mapped; a weight being trained is converted on each use, so that gradients reach it. Blocks stay packed and
+/// are unpacked on each use, a band of rows at a time where they are multiplied.
 class Weight {
  public:
   Weight() = default;
   Weight(at::Tensor stored, at::ScalarType compute);
-  at::Tensor get() const { return stored_.scalar_type() == compute_ ? stored_ : stored_.to(compute_); }
-  bool defined() const { return stored_.defined(); }
+  Weight(weights::StoredWeight stored, at::ScalarType compute);
+  /// As plain numbers, whole.
+  at::Tensor get() const;
+  /// Of a matrix [out, in]: x Wᵀ + bias. x [..., in] and bias [out] (or undefined) in compute(); return [..., out]
+  at::Tensor product(const at::Tensor& x, const at::Tensor& bias) const;
+  /// Of a table [V, C]: the rows `ids`, any int64 below V. return [..., C] in compute()
+  at::Tensor rows(const at::Tensor& ids) const;
+  bool defined() const { return stored_.defined() || packed(); }
+  bool packed() const { return blocks_.defined(); }
   /// True for a frozen weight that get() gives without converting.
   bool ready() const {
     return stored_.defined() && !stored_.is_meta() && !stored_.requires_grad() && stored_.scalar_type() == compute_;
@@ -25,6 +33,7 @@ class Weight {
 
  private:
   at::Tensor stored_;
+  Blocks blocks_;  // in place of stored_
   at::ScalarType compute_ = at::kFloat;
 };
 

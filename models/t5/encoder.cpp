@@ -49,7 +49,8 @@ Encoder::Layer::Layer(const Scope& w, const EncoderConfig& config, bool has_bias
 Encoder::Encoder(const Scope& w, const EncoderConfig& config)
     : config_(config),
       attention_type_(w.compute().attention),
-      token_embedding_((w / "token_embedding").tensor("weight", {config.vocab_size, config.d_model}, Init::normal_02)),
+      token_embedding_((w / "token_embedding").weight("weight", {config.vocab_size, config.d_model}, Init::normal_02),
+                       at::kFloat),
       norm(w / "norm", config.d_model, config.layer_norm_epsilon) {
   config.validate();
   for (int64_t i = 0; i < config.num_layers; ++i) {
@@ -78,8 +79,8 @@ at::Tensor Encoder::operator()(const at::Tensor& ids, const at::Tensor& mask) co
     padding = at::zeros_like(mask, at::TensorOptions().dtype(at::kFloat));
     padding = padding.masked_fill(mask.logical_not(), std::numeric_limits<float>::lowest()).view({B, 1, 1, L});
   }
-  at::Tensor x = at::embedding(token_embedding_, ids).to(at::kFloat);  // [B, L, C]
-  at::Tensor bias;                                                     // [1 or B, N, L, L]
+  at::Tensor x = token_embedding_.rows(ids);  // [B, L, C]
+  at::Tensor bias;                            // [1 or B, N, L, L]
   for (const auto& layer : blocks) {
     if (layer.bias.defined()) {
       bias = position_bias(layer.bias, L);

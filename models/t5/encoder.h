@@ -46,7 +46,7 @@ class Encoder {
 
   EncoderConfig config_;
   at::ScalarType attention_type_;
-  at::Tensor token_embedding_;  // [V, C] in the file's type: only the rows of a prompt are read
+  layers::Weight token_embedding_;  // [V, C] as the file has it: only the rows of a prompt are read
   std::vector<Layer> blocks;
   layers::RmsNorm norm;
 };

@@ -6,8 +6,9 @@
 
 namespace keyflow::t5 {
 
-/// The spellings of the encoder's names. The model itself speaks Wan's (models_t5_umt5-xxl-enc-bf16.pth).
-enum class Spelling { official, transformers };
+/// The spellings of the encoder's names. The model itself speaks Wan's (models_t5_umt5-xxl-enc-bf16.pth); GGUF files
+/// mostly speak llama.cpp's. source ggml-org/llama.cpp gguf-py/gguf/constants.py (gguf 0.19.0)
+enum class Spelling { official, transformers, llama_cpp };
 
 struct EncoderKeys {
   Spelling spelling = Spelling::official;

@@ -149,7 +149,7 @@ double converted_bytes(const Network& network, at::ScalarType compute) {
   // Converted once, because their kernel's type takes no more room than the file's.
   for (const auto& [name, shape] : network.plan.entries()) {
     const auto* info = network.file()->find(network.rename(name).name);
-    if (info == nullptr || info->dtype == compute || size(compute) > size(info->dtype)) continue;
+    if (info == nullptr || info->packed() || info->dtype == compute || size(compute) > size(info->dtype)) continue;
     double count = 1;
     for (const int64_t dimension : shape) count *= static_cast<double>(dimension);
     bytes += count * size(compute);

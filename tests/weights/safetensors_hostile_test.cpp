@@ -1,4 +1,4 @@
-// robustness.md §2, every row that a reader must refuse, and the GGUF line of §4.
+// robustness.md §2, every row that a reader must refuse.
 #include "tests/weights/hostile_files.h"
 
 namespace keyflow::weights::testing {
@@ -162,17 +162,12 @@ std::vector<Hostile> foreign_rows() {
                 {"Git LFS pointer", "12345", "70 bytes"}),
       bytes_row("S31_html", "\n<!DOCTYPE HTML>\n<html><body>404</body></html>\n", {"HTML", "bytes"}),
       bytes_row("S31_half", little(80, 8) + kValid.substr(8, 30), {"80", "the file has 38 bytes"}),
-      bytes_row("S32_gguf", "GGUF" + little(3, 4) + little(0, 16), {"GGUF", "cannot be read yet"},
-                ErrorKind::unsupported),
+      bytes_row("S32_gguf", "GGUF" + little(3, 4) + little(0, 16), {"GGUF", "without tensors"}),
       bytes_row("S32_png", "\x89PNG\r\n\x1a\n" + std::string(200, 'x'), {"PNG"}),
       bytes_row("S32_pickle", "\x80\x02K\x01.", {"a pickle", "torch.save"}),
       bytes_row("S32_zip", "PK\5\6" + std::string(18, '\0'), {"data.pkl"}),
       bytes_row("S32_noise", noise, {"not safetensors", "not a zip or pickle", "4096 bytes"}),
       bytes_row("S32_text", "hello, this is only some text\n", {"hello, this"}),
-      bytes_row("G01", "GGUF", {"GGUF", "expected 24 bytes", "found 4", "cannot be read yet"}, ErrorKind::unsupported,
-                "model.gguf"),
-      bytes_row("G02", "GGUF" + little(3, 4) + little(uint64_t{1} << 40, 8) + little(uint64_t{1} << 40, 8),
-                {"GGUF", "cannot be read yet"}, ErrorKind::unsupported, "model.gguf"),
   };
 }
 

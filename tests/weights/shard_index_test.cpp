@@ -144,8 +144,7 @@ std::vector<Hostile> folder_rows() {
       in_folder("I10_two", {"found 2", "\n  a.safetensors", "\n  b.safetensors"},
                 {{"a.safetensors", small_safetensors()}, {"b.safetensors", small_safetensors()}}),
       in_folder("I10_two_pickles", {"found 2", "\n  a.pth", "\n  b.bin"}, {{"a.pth", "x"}, {"b.bin", "x"}}),
-      in_folder("I10_gguf", {"GGUF", "cannot be read yet"}, {{"a.gguf", "GGUF" + std::string(20, '\0')}},
-                ErrorKind::unsupported),
+      in_folder("I10_gguf", {"GGUF", "version 0"}, {{"a.gguf", "GGUF" + std::string(20, '\0')}}),
       {"I10_link",
        [](const fs::path& folder) {
          fs::create_symlink("/etc/hostname", folder / "model.safetensors");
