@@ -51,6 +51,8 @@ struct Command {
   std::vector<OptionGroup> groups;
   std::string example;                       ///< one line under the options
   std::function<int(const Arguments&)> run;  ///< returns the exit code; failures are thrown
+  /// In place of `run` for a command that takes another program's line: gets all words behind the command's name.
+  std::function<int(const std::vector<std::string>& words)> run_words;
 };
 
 /// "-p,--prompt" as {"-p", "--prompt"}.

@@ -135,6 +135,7 @@ int run_command_line(const std::vector<Command>& commands, const std::vector<std
   std::vector<std::string> names{"--help", "--version"};
   for (const auto& command : commands) {
     if (command.name == first) {
+      if (command.run_words) return command.run_words({words.begin() + 1, words.end()});
       const Arguments arguments = Reader(command, {words.begin() + 1, words.end()}).read();
       if (!arguments.has("help")) return command.run(arguments);
       print(command_help(command));

@@ -13,6 +13,8 @@ Command encode_command();
 Command decode_command();
 Command tokenize_command();
 Command sigmas_command();
+Command sd_cli_command();
+Command wan_generate_command();
 Command train_command();
 Command bench_command();
 Command completion_command();

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "core/philox.h"
 #include "schedulers/sampler.h"
 
 namespace keyflow::schedulers {
@@ -53,8 +54,23 @@ at::Tensor initial_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef sha
   return draws(seeds, shape)->at_index(0);
 }
 
-StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape, int64_t draws_before) {
-  return [made = draws(seeds, shape), draws_before](int64_t step) { return made->at_index(draws_before + step + 1); };
+NoiseKind noise_kind(std::string_view name) {
+  require(name == "cpu" || name == "cuda", ErrorKind::usage, "rng: expected cpu or cuda, found \"", printable(name),
+          "\"");
+  return name == "cuda" ? NoiseKind::cuda : NoiseKind::cpu;
+}
+
+StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape, int64_t draws_before,
+                       NoiseKind kind) {
+  auto made = draws(seeds, shape);
+  if (kind == NoiseKind::cpu) {
+    return [made, draws_before](int64_t step) { return made->at_index(draws_before + step + 1); };
+  }
+  return [made, draws_before](int64_t step) {
+    std::vector<at::Tensor> samples;
+    for (const uint64_t seed : made->seeds) samples.push_back(philox_randn(made->shape, seed, draws_before + step + 1));
+    return at::cat(samples);  // [B, ...]
+  };
 }
 
 }  // namespace keyflow::schedulers

@@ -187,14 +187,23 @@ const SamplerEntry& find_sampler(std::string_view name);
 NamedSampler find_named_sampler(std::string_view name);
 std::vector<std::string> sampler_names();
 
-/// Noise of a batch with one torch CPU generator per sample: its first draw is initial_noise, also
-/// seeded_noise(...)(-1), draw 2 belongs to step 0, draw 3 to step 1 and so on; `draws_before` of them, of the same
-/// shape, were made for other ends before. A sample's noise depends neither on its place in the batch nor on where a
-/// run was resumed, and for one sample it is what diffusers draws from torch.Generator("cpu").manual_seed(seed).
+/// Whose numbers the noise is made of.
+enum class NoiseKind {
+  cpu,   ///< torch's CPU generator, as diffusers and ComfyUI draw it
+  cuda,  ///< torch's CUDA generator (core/philox.h), as web interfaces draw it
+};
+/// "cpu" or "cuda"; another word throws Error::usage.
+NoiseKind noise_kind(std::string_view name);
+
+/// Noise of a batch with one generator per sample: its first draw is initial_noise, also seeded_noise(...)(-1), draw 2
+/// belongs to step 0, draw 3 to step 1 and so on; `draws_before` of them, of the same shape, were made for other ends
+/// before. A sample's noise depends neither on its place in the batch nor on where a run was resumed, and for one
+/// sample it is what diffusers draws from torch.Generator("cpu").manual_seed(seed).
 ///
 /// seeds   [B]
 /// shape   of one sample, without B; return [B, shape...], float32 on the CPU
 at::Tensor initial_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape);
-StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape, int64_t draws_before = 0);
+StepNoise seeded_noise(const std::vector<uint64_t>& seeds, at::IntArrayRef shape, int64_t draws_before = 0,
+                       NoiseKind kind = NoiseKind::cpu);
 
 }  // namespace keyflow::schedulers

@@ -96,7 +96,8 @@ class SegmentSampler {
 
   at::Tensor sample(const Stage& stage, const Conditioning& given, const std::vector<int64_t>& shape,
                     std::optional<schedulers::SamplerState> resume) {
-    const schedulers::StepNoise draw = schedulers::seeded_noise({plan_.settings.seed + segment_}, shape, given.draws);
+    const schedulers::StepNoise draw = schedulers::seeded_noise({plan_.settings.seed + segment_}, shape, given.draws,
+                                                                schedulers::noise_kind(plan_.settings.rng));
     last_ = std::move(resume);
     FailedStep failed;
     std::string place;

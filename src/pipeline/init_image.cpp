@@ -50,7 +50,8 @@ void add_init_image(Conditioning& conditioning, const RenderPlan& plan, const Co
   const ModelFacts& facts = plan.model->facts();
   const RenderSettings& settings = plan.settings;
   const int64_t height = settings.height / facts.stride, width = settings.width / facts.stride;
-  const schedulers::StepNoise draw = schedulers::seeded_noise({seed}, {facts.latent_channels, 1, height, width});
+  const schedulers::StepNoise draw = schedulers::seeded_noise({seed}, {facts.latent_channels, 1, height, width}, 0,
+                                                              schedulers::noise_kind(settings.rng));
   int64_t draws = 0;
   const auto next = [&] { return draw(draws++ - 1); };
 

@@ -79,6 +79,7 @@ struct RenderSettings {
   std::vector<int64_t> skip_layers;           ///< which; empty: the family's
   double skip_layer_start = 0.01, skip_layer_stop = 0.2;  ///< shares of the steps between which it acts
   uint64_t seed = 42;
+  std::string rng = "cpu";            ///< whose numbers the noise is: torch's CPU generator's, or its CUDA generator's
   std::string dtype = "auto";         ///< text of core/compute.h; "auto" probes the machine
   std::string decoder = "auto";       ///< "full", or "tiny" by a tiny autoencoder; auto takes the one that is there
   std::string tiling = "auto";        ///< of the VAE: "off", a tile size in pixels, or "auto" by the memory estimate
@@ -150,6 +151,7 @@ struct RenderSettings {
     visitor("hires_steps", self.hires_steps, Range{1, 10000}, "steps of the second rendering");
     visitor("hires_strength", self.hires_strength, Range{0, 1}, "share of them that is done");
     visitor("seed", self.seed, Range{0, 18446744073709551615.0}, "seed of the noise");
+    visitor("rng", self.rng, Words{"cpu", "cuda"}, "torch generator that the noise is drawn as");
     visitor("dtype", self.dtype, any, "arithmetic: auto, fp32, bf16, fp16 or CLASS=TYPE pairs");
     visitor("decoder", self.decoder, Words{"auto", "full", "tiny"}, "what makes pixels: the VAE or a tiny one");
     visitor("tiling", self.tiling, any, "VAE tiles: auto, off or a size in pixels");

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/philox.h"
 #include "core/random.h"
 #include "schedulers/prediction.h"
 #include "schedulers/sampler.h"
@@ -94,6 +95,15 @@ TEST(Noise, StepsMayBeAskedForInAnyOrder) {
   EXPECT_FALSE(first.equal(third));
   EXPECT_FALSE(first.equal(initial_noise({0, 5}, shape)));
   EXPECT_TRUE(first[1].equal(seeded_noise({5}, shape)(0)[0]));
+}
+
+TEST(Noise, OfTheCudaGeneratorCountsItsDraws) {
+  const std::vector<int64_t> shape{3, 5, 7};
+  const auto noise = seeded_noise({0, 5}, shape, 2, noise_kind("cuda"));
+  for (const int64_t step : {3, -1, 0}) {
+    EXPECT_TRUE(noise(step)[1].equal(philox_randn(shape, 5, step + 3))) << step;
+  }
+  EXPECT_THROW(noise_kind("gpu"), Error);
 }
 
 }  // namespace
