@@ -93,10 +93,9 @@ class JobReader {
   }
 
   void read_prompts() {
-    const std::string prompt = text_or_file("prompt");
-    require(prompt.find("<lora:") == std::string::npos, ErrorKind::usage,
-            "--prompt: <lora:...>: this build applies no LoRAs");
-    set("prompt", prompt, "prompt");
+    set("prompt", text_or_file("prompt"), "prompt");
+    set("lora_folder", line_.text("lora-model-dir", "."), "lora-model-dir");
+    if (line_.has("embd-dir")) set("embeddings", line_.text("embd-dir"), "embd-dir");
     set("negative", text_or_file("negative-prompt"), "negative-prompt");
   }
 
@@ -151,8 +150,11 @@ class JobReader {
   void read_rest() {
     require(!line_.has("tensor-type-rules"), ErrorKind::usage,
             "--tensor-type-rules: keyflow packs no weights while it loads; hint: keyflow convert");
-    require(!line_.has("upscale-model"), ErrorKind::usage,
-            "--upscale-model: this build enlarges apart; hint: keyflow upscale IN OUT");
+    if (line_.has("upscale-model")) {
+      set("upscale", line_.text("upscale-model"), "upscale-model");
+      set("upscale_repeats", line_.text("upscale-repeats", "1"), "upscale-repeats");
+      set("upscale_tile", line_.text("upscale-tile-size", "128"), "upscale-tile-size");
+    }
     const std::string scale = line_.text("cfg-scale", "7");
     require(real_number("--img-cfg-scale", line_.text("img-cfg-scale", scale), 0, 1000) ==
                 real_number("--cfg-scale", scale, 0, 1000),

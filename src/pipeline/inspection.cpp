@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "models/lora_family.h"
 #include "pipeline/frame_size.h"
 #include "pipeline/model.h"
 #include "pipeline/model_parts.h"
+#include "weights/lora_file.h"
 
 namespace keyflow::pipeline {
 
@@ -42,6 +44,14 @@ std::vector<weights::TensorInfo> own_tensors(const weights::TensorFile& file, co
   return own;
 }
 
+/// "LoRA of rank 4 on 128 layers, seemingly for Stable Diffusion 1.x"
+std::string describe_lora(const std::shared_ptr<const weights::TensorFile>& tensors) {
+  const weights::LoraFile file(tensors);
+  const std::string family = models::lora_family(file);
+  return c10::str(models::lora_kinds(file), " of rank ", models::lora_ranks(file), " on ", file.entries().size(),
+                  " layers", family.empty() ? "" : ", seemingly for " + family);
+}
+
 InspectedFile inspect_part(const PartFile& found) {
   InspectedFile part;
   part.file = found.file;
@@ -56,6 +66,9 @@ InspectedFile inspect_part(const PartFile& found) {
   } else if (are_latents(part.file->tensors())) {
     part.family = "latents";
     part.variant = c10::str(part.file->tensors().size(), " segments");
+  } else if (weights::is_lora(part.file->tensors())) {
+    part.family = "lora";
+    part.variant = describe_lora(part.file);
   }
   return part;
 }

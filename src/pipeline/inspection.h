@@ -15,14 +15,17 @@ struct InspectedFile {
   std::shared_ptr<const weights::TensorFile> file;
   std::vector<weights::TensorInfo> tensors;   ///< all of a file that holds one network, else those of this one
   const models::NetworkType* type = nullptr;  ///< null for other tensors
-  std::string family = "unknown";             ///< "wan", "t5", "clip", "latents"
+  std::string family = "unknown";             ///< "wan", "t5", "clip", "latents", "lora"
   std::string variant;                        ///< "Wan2.1-FLF2V-14B", "umT5-XXL", "Wan VAE of width 8"
   /// What the network of that variant asks for in the file's spelling and does not find, and what it leaves over.
   std::vector<weights::TensorInfo> missing, unexpected;
   std::vector<std::string> mismatched;  ///< "name: model [...], file [...]"
 
-  /// "transformer", or "unknown network".
-  std::string part_name() const { return type != nullptr ? std::string(name_of(type->part)) : "unknown network"; }
+  /// "transformer", "LoRA", or "unknown network".
+  std::string part_name() const {
+    if (family == "lora") return "LoRA";
+    return type != nullptr ? std::string(name_of(type->part)) : "unknown network";
+  }
   bool fits() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
   uint64_t parameters() const;
   uint64_t bytes() const;

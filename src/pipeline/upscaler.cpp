@@ -48,7 +48,9 @@ UpscalerModel open_upscaler(const std::filesystem::path& path) {
   model.variant = esrgan::variant_of(contents.config);
   weights::Plan plan = plan_of(contents.config);
   plan.require_match(*file, model.variant, contents.keys.rename());
-  model.network = {file, std::move(plan), contents.keys.rename()};
+  model.network.part.file = file;
+  model.network.plan = std::move(plan);
+  model.network.rename = contents.keys.rename();
   model.hash = weights::model_hash(*file);
   return model;
 }
@@ -101,7 +103,7 @@ Upscaler::Upscaler(UpscalerModel model, const Compute& compute, const Options& o
 
 void Upscaler::load(const Compute& compute) {
   compute_ = compute;
-  network_.emplace(esrgan::load(model_.network.file, compute));
+  network_.emplace(esrgan::load(model_.network.file(), compute));
 }
 
 int64_t Upscaler::tiles(int64_t height, int64_t width) const {

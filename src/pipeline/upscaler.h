@@ -10,7 +10,7 @@
 #include "core/compute.h"
 #include "models/esrgan/network.h"
 #include "models/esrgan/tiles.h"
-#include "pipeline/model_files.h"
+#include "pipeline/network.h"
 #include "pipeline/render.h"
 
 namespace keyflow::pipeline {

@@ -67,6 +67,20 @@ TEST(Inspect, TellsWhatAWholeFileIs) {
   EXPECT_EQ(folder.content(), before);
 }
 
+TEST(Inspect, TellsWhatALoraIs) {
+  const TestFolder folder;
+  const std::string layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k";
+  const std::string path = save(
+      folder, {{layer + ".lora_up.weight", at::ones({320, 4})}, {layer + ".lora_down.weight", at::ones({4, 768})}});
+  const Outcome outcome = keyflow({"inspect", path, "--brief"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("LoRA of rank 4 on 1 layers, seemingly for Stable Diffusion 1.x (LoRA)"),
+            std::string::npos)
+      << outcome.out;
+  expect_refused(keyflow({"inspect", save(folder, {{layer + ".lora_up.weight", at::ones({320, 4})}})}), 1,
+                 {"layers of the LoRA are not whole"});
+}
+
 TEST(Inspect, ListsWhatIsMissingUnexpectedAndMisshapen) {
   const TestFolder folder;
   Tensors tensors = small_encoder();

@@ -1,6 +1,8 @@
 #include "models/lora_family.h"
 
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
