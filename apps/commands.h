@@ -9,6 +9,7 @@ Command image_command();
 Command interpolate_command();
 Command upscale_command();
 Command inspect_command();
+Command convert_command();
 Command encode_command();
 Command decode_command();
 Command tokenize_command();

@@ -16,13 +16,13 @@ using pipeline::Inspection;
 
 std::map<std::string, int64_t> dtypes(const InspectedFile& part) {
   std::map<std::string, int64_t> count;
-  for (const auto& info : part.tensors) ++count[dtype_name(info.dtype)];
+  for (const auto& info : part.tensors) ++count[info.type_name()];
   return count;
 }
 
 void add_tensors(ordered_json& list, const std::vector<weights::TensorInfo>& tensors, const std::string& part) {
   for (const auto& info : tensors) {
-    list.push_back({{"name", info.name}, {"dtype", dtype_name(info.dtype)}, {"shape", info.shape}, {"part", part}});
+    list.push_back({{"name", info.name}, {"dtype", info.type_name()}, {"shape", info.shape}, {"part", part}});
   }
 }
 
@@ -91,7 +91,7 @@ std::string as_text(const std::string& path, const Inspection& inspection, bool 
     if (brief) break;
     text += "\n";
     for (const auto& info : part.tensors) {
-      text += printable(info.name, 400) + "  " + shape_text(info.shape) + "  " + dtype_name(info.dtype) + "\n";
+      text += printable(info.name, 400) + "  " + shape_text(info.shape) + "  " + info.type_name() + "\n";
     }
   }
   return text;

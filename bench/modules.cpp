@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/op_meter.h"
+#include "bench/packed_linear.h"
 #include "bench/random_source.h"
 #include "core/memory.h"
 #include "core/random.h"
@@ -102,6 +103,12 @@ Run picture_upscaler(const Compute& compute, const fs::path& file) {
   return upscaler({}, randn({1, 3, 128, 128}, 3), compute, file);
 }
 
+/// The weight is made up, whatever the folder.
+template <BlockFormat format>
+Run linear(const Compute& compute, const fs::path&) {
+  return packed_linear(compute, format);
+}
+
 double seconds(const Run& run) {
   const auto start = std::chrono::steady_clock::now();
   run();
@@ -111,13 +118,18 @@ double seconds(const Run& run) {
 }  // namespace
 
 const std::vector<Module>& modules() {
+  static const std::string kLinear = "1280 tokens, 5120 to 5120, the weight packed so";
   static const std::vector<Module> list{{"wan-dit-1.3b", "256x256x17, 1280 tokens, one pass", transformer},
                                         {"wan-vae-decode", "256x256x17", vae_decode},
                                         {"wan-vae-encode", "256x256x17", vae_encode},
                                         {"umt5-xxl-4-layers", "512 tokens", text_encoder},
                                         {"clip-vit-h", "2 pictures, 224x224", picture_encoder},
                                         {"upscale-video", "realesr-animevideov3, 256x256 by 4", video_upscaler},
-                                        {"upscale-picture", "RealESRGAN x4plus, 128x128 by 4", picture_upscaler}};
+                                        {"upscale-picture", "RealESRGAN x4plus, 128x128 by 4", picture_upscaler},
+                                        {"linear-fp16", kLinear, linear<BlockFormat::none>},
+                                        {"linear-q8_0", kLinear, linear<BlockFormat::q8_0>},
+                                        {"linear-q4_k", kLinear, linear<BlockFormat::q4_k>},
+                                        {"linear-q2_k", kLinear, linear<BlockFormat::q2_k>}};
   return list;
 }
 

@@ -185,7 +185,7 @@ std::vector<std::shared_ptr<weights::TensorFile>> open_checkpoints(const fs::pat
     if (name.starts_with(".") || fs::is_directory(entry.path(), ignored)) continue;
     const fs::path ending = entry.path().extension();
     if (name.ends_with(".safetensors.index.json")) indexes.push_back(entry.path());
-    for (const char* known : {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".bin"}) {
+    for (const char* known : {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".bin", ".gguf"}) {
       if (ending == known) files.push_back(entry.path());
     }
   }
