@@ -48,6 +48,8 @@ Choice choice_of(const ModelSchedule& model, std::string_view asked) {
   if (find_named_list(name, list)) choice.list = list;
   if (name == "ays") choice.list = model.ays;
   if (choice.times || choice.spacing || choice.list || name == "auto") return choice;
+  require(name != "gits", ErrorKind::usage,
+          "schedule gits: its tables of searched levels are not part of keyflow; hint: ays has searched levels too");
   const auto near = nearest(name, schedule_names());
   std::string all;
   for (const auto& known : schedule_names()) all += (all.empty() ? "" : ", ") + known;

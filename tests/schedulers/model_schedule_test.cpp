@@ -214,6 +214,15 @@ TEST(ModelSchedule, SamplerAndScheduleByTheFieldsNames) {
   }
 }
 
+TEST(ModelSchedule, GitsIsRefusedWithWhatIsNear) {
+  try {
+    make_schedule(stable_diffusion(), asking("euler", "gits", 10));
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("ays"), std::string::npos) << error.what();
+  }
+}
+
 TEST(ModelSchedule, ZeroTerminalSnrStartsAtPureNoise) {
   auto model = stable_diffusion();
   model.betas.zero_terminal_snr = true;
