@@ -97,6 +97,8 @@ int run_render(const Arguments& arguments, const pipeline::RenderSettings& setti
   }
   if (arguments.text("output") != "-") output_from(arguments, frames);
   const pipeline::RenderPlan plan = pipeline::plan_render(settings);
+  require(plan.settings.batch <= 1 || arguments.text("output") != "-", ErrorKind::usage,
+          "--output -: standard output takes one picture, found --batch ", plan.settings.batch);
   return run_work(
       arguments, plan.settings.frames, several_frames ? ".mp4" : ".png", text_about(plan),
       [&](const OutputOptions& output, Progress& progress) { return pipeline::render(plan, output, progress); });

@@ -1,4 +1,4 @@
-"""What the diffusers pipelines of the image families make of tiny random models: folders that save_pretrained wrote, the
+"""What diffusers' pipelines of the image families make of tiny random models: folders that save_pretrained wrote, the
 same weights as published single files, and for every case the settings of keyflow, the latents and the picture.
 Usage: image_reference.py OUT_DIR"""
 
@@ -20,7 +20,7 @@ from image_single_files import write as write_single_files
 OUT = Path(sys.argv[1]).resolve()
 PROMPT, NEGATIVE, SEED = "the cat  jumps on a red box", "blurred, low quality", 7
 SIZES = {"sd": (72, 56), "transformer": (80, 48)}  # width, height
-CLIP_HABIT = {"sd15": 1, "sdxl": 2}  # the layer that diffusers' clip_skip of 0 means, counted from the end as keyflow does
+CLIP_HABIT = {"sd15": 1, "sdxl": 2}  # keyflow's clip_skip for the layer that diffusers calls 0
 tensors, cases, models, pipes = {}, [], {}, {}
 
 
@@ -54,9 +54,7 @@ def model(name, parts, class_name, **options):
 def pipeline(name, class_name, scheduler=None, **options):
     """Another pipeline with the parts of a model."""
     parts = dict(models[name])
-    if class_name.startswith("StableDiffusion") and "tokenizer_2" not in parts:
-        options = dict(safety_checker=None, feature_extractor=None, requires_safety_checker=False, **options)
-    if class_name == "LatentConsistencyModelPipeline":
+    if "unet" in parts and "tokenizer_2" not in parts:
         options = dict(safety_checker=None, feature_extractor=None, requires_safety_checker=False, **options)
     if scheduler is not None:
         parts["scheduler"] = scheduler
@@ -84,7 +82,7 @@ def settings_of(base, call, size, told):
     width, height = size
     settings = dict(prompt=PROMPT, negative=call.get("negative_prompt") or "", width=width, height=height, seed=SEED,
                     steps=call["num_inference_steps"], conventions="diffusers", dtype="fp32", tiling="off",
-                    prompt_syntax="plain")  # fmt: skip
+                    prompt_syntax="plain")
     if told:
         settings["guidance"] = call["guidance_scale"]
     elif "guidance_scale" in call:
@@ -130,8 +128,8 @@ def record(name, base, pipe, kind, folder=None, start=None, mask=None, controls=
     if latents.dim() == 3:
         latents = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
     frame = call_of(pipe, passed, "np")[0]  # [H, W, 3] in [0, 1]
-    spread, ends = float(latents.std()), float(((frame == 0) | (frame == 1)).mean())
-    print(f"{name}: latents spread {spread:.2f}, picture mean {frame.mean():.2f} spread {frame.std():.2f} at the ends {ends:.2f}")
+    ends = float(((frame == 0) | (frame == 1)).mean())
+    print(f"{name}: latents spread {float(latents.std()):.2f}, pixels spread {frame.std():.2f}, at the ends {ends:.2f}")
     if mask:
         # keyflow leaves the pixels outside the mask alone; diffusers decodes them from their latents.
         kept = np.asarray(drawn[mask]) < 128
@@ -170,7 +168,7 @@ def sd1_cases(parts):
         "unipc": ("UniPCMultistepScheduler", {}, {"sampler": "unipc"}),
         "tcd": ("TCDScheduler", dict(clip_sample=False), {"sampler": "tcd"}),
     }
-    schedulers = {word: rescheduled(f"sd15_{word}", "sd15", name, **options) for word, (name, options, _) in samplers.items()}
+    schedulers = {word: rescheduled(f"sd15_{word}", "sd15", name, **own) for word, (name, own, _) in samplers.items()}
     options = {"ddim": dict(eta=0.5), "tcd": dict(eta=0.3, guidance_scale=1.0)}
     for word, (_, _, asked) in samplers.items():
         pipe = pipeline("sd15", "StableDiffusionPipeline", schedulers[word])
@@ -178,14 +176,15 @@ def sd1_cases(parts):
         record(f"sd15_{word}", "sd15", pipe, "sd", folder=f"sd15_{word}", call=given)
         # The same asked for by settings, of the folder whose own sampler is another.
         cases.append({"name": f"sd15_{word}_asked", "expected": f"sd15_{word}",
-                      "settings": {**cases[-1]["settings"], "model": str(OUT / "sd15"), **asked}})  # fmt: skip
+                      "settings": {**cases[-1]["settings"], "model": str(OUT / "sd15"), **asked}})
 
     start = pipeline("sd15", "StableDiffusionImg2ImgPipeline")
     record("sd15_img2img", "sd15", start, "sd", start="sd.png", call=dict(call, strength=0.6))
     record("sd15_img2img_resized", "sd15", start, "sd", start="wide.png", call=dict(call, strength=0.5))
     record("sd15_img2img_whole", "sd15", start, "sd", start="sd.png", call=dict(call, strength=1.0))
     start = pipeline("sd15", "StableDiffusionImg2ImgPipeline", schedulers["euler_a"])
-    record("sd15_img2img_euler_a", "sd15", start, "sd", folder="sd15_euler_a", start="sd.png", call=dict(call, strength=0.6))
+    record("sd15_img2img_euler_a", "sd15", start, "sd", folder="sd15_euler_a", start="sd.png",
+           call=dict(call, strength=0.6))
 
     masked = dict(start="sd.png", mask="sd_mask.png")
     paint = pipeline("sd15", "StableDiffusionInpaintPipeline")
@@ -194,7 +193,7 @@ def sd1_cases(parts):
     for word in ("euler", "euler_a", "ddim", "dpm"):
         paint = pipeline("sd15", "StableDiffusionInpaintPipeline", schedulers[word])
         record(f"sd15_masked_{word}", "sd15", paint, "sd", folder=f"sd15_{word}", **masked,
-               call=dict(call, strength=0.8, num_inference_steps=5))  # fmt: skip
+               call=dict(call, strength=0.8, num_inference_steps=5))
 
     model("sd15_inpainting", parts.sd15_inpainting(), "StableDiffusionInpaintPipeline")
     paint = pipes["sd15_inpainting"]
@@ -203,7 +202,7 @@ def sd1_cases(parts):
     scheduler = rescheduled("sd15_inpainting_euler_a", "sd15_inpainting", "EulerAncestralDiscreteScheduler")
     record("sd15_inpainting_euler_a", "sd15_inpainting",
            pipeline("sd15_inpainting", "StableDiffusionInpaintPipeline", scheduler), "sd",
-           folder="sd15_inpainting_euler_a", **masked, call=dict(call, strength=1.0))  # fmt: skip
+           folder="sd15_inpainting_euler_a", **masked, call=dict(call, strength=1.0))
 
     model("lcm", parts.lcm(), "LatentConsistencyModelPipeline")
     record("lcm", "lcm", pipes["lcm"], "sd", told=True, call=dict(guidance_scale=8.5))
@@ -214,9 +213,10 @@ def sd2_cases(parts):
     model("sd21", parts.sd21(), "StableDiffusionPipeline")
     call = dict(negative_prompt=NEGATIVE, guidance_scale=4.0)
     record("sd21", "sd21", pipes["sd21"], "sd", call=call)
-    scheduler = rescheduled("sd21_zero_snr", "sd21", "DDIMScheduler", rescale_betas_zero_snr=True, timestep_spacing="trailing")
-    record("sd21_zero_snr", "sd21", pipeline("sd21", "StableDiffusionPipeline", scheduler), "sd", folder="sd21_zero_snr",
-           call=dict(call, guidance_rescale=0.7))  # fmt: skip
+    scheduler = rescheduled("sd21_zero_snr", "sd21", "DDIMScheduler", rescale_betas_zero_snr=True,
+                            timestep_spacing="trailing")
+    record("sd21_zero_snr", "sd21", pipeline("sd21", "StableDiffusionPipeline", scheduler), "sd",
+           folder="sd21_zero_snr", call=dict(call, guidance_rescale=0.7))
 
 
 def sdxl_cases(parts):
@@ -228,11 +228,11 @@ def sdxl_cases(parts):
     record("sdxl_empty_negative", "sdxl", base, "sd", call=dict(call, negative_prompt=""), empty_negative="text")
     record("sdxl_clip_skip", "sdxl", base, "sd", call=dict(call, clip_skip=1))
     scheduler = rescheduled("sdxl_turbo", "sdxl", "EulerAncestralDiscreteScheduler", timestep_spacing="trailing")
-    record("sdxl_turbo", "sdxl", pipeline("sdxl", "StableDiffusionXLPipeline", scheduler, add_watermarker=False), "sd",
-           folder="sdxl_turbo", call=dict(guidance_scale=0.0, num_inference_steps=2))  # fmt: skip
+    fast = pipeline("sdxl", "StableDiffusionXLPipeline", scheduler, add_watermarker=False)
+    record("sdxl_turbo", "sdxl", fast, "sd", folder="sdxl_turbo", call=dict(guidance_scale=0.0, num_inference_steps=2))
     scheduler = rescheduled("sdxl_lightning", "sdxl", "EulerDiscreteScheduler", timestep_spacing="trailing")
-    record("sdxl_lightning", "sdxl", pipeline("sdxl", "StableDiffusionXLPipeline", scheduler, add_watermarker=False), "sd",
-           folder="sdxl_lightning", call=dict(guidance_scale=0.0))  # fmt: skip
+    fast = pipeline("sdxl", "StableDiffusionXLPipeline", scheduler, add_watermarker=False)
+    record("sdxl_lightning", "sdxl", fast, "sd", folder="sdxl_lightning", call=dict(guidance_scale=0.0))
     start = pipeline("sdxl", "StableDiffusionXLImg2ImgPipeline", add_watermarker=False)
     record("sdxl_img2img", "sdxl", start, "sd", start="sd.png", call=dict(call, strength=0.6))
     masked = dict(start="sd.png", mask="sd_mask.png")
@@ -242,35 +242,35 @@ def sdxl_cases(parts):
     paint = pipes["sdxl_inpainting"]
     record("sdxl_inpainting", "sdxl_inpainting", paint, "sd", **masked, call=dict(call, strength=1.0))
     model("refiner", parts.refiner(), "StableDiffusionXLImg2ImgPipeline", requires_aesthetics_score=True,
-          force_zeros_for_empty_prompt=False, add_watermarker=False)  # fmt: skip
+          force_zeros_for_empty_prompt=False, add_watermarker=False)
     record("refiner", "refiner", pipes["refiner"], "sd", start="sd.png", call=dict(call, strength=0.6))
     control_cases("sdxl", "StableDiffusionXLControlNetPipeline", call, add_watermarker=False)
 
 
 def control_cases(base, class_name, call, **options):
     nets = [control_net(models[base]["unet"], 50),
-            control_net(models[base]["unet"], 51, controlnet_conditioning_channel_order="bgr")]  # fmt: skip
+            control_net(models[base]["unet"], 51, controlnet_conditioning_channel_order="bgr")]
     folders = [str(OUT / f"{base}_control_{i}") for i in range(2)]
     for net, folder in zip(nets, folders):
         net.save_pretrained(folder)
     one = pipeline(base, class_name, controlnet=nets[0], **options)
     record(f"{base}_control", base, one, "sd", controls=["sd_edges.png"], control_nets=folders[:1],
-           control_strengths=[0.7], call=dict(call, controlnet_conditioning_scale=0.7))  # fmt: skip
+           control_strengths=[0.7], call=dict(call, controlnet_conditioning_scale=0.7))
     # Not with PNDM, whose doubled step diffusers counts as one of its own where a ControlNet begins and ends.
     kind = diffusers.EulerDiscreteScheduler
     euler = kind.from_config(kind.load_config(OUT / base / "scheduler"))
     both = pipeline(base, class_name, euler, controlnet=nets, **options)
-    spans = dict(controlnet_conditioning_scale=[0.7, 1.3], control_guidance_start=[0.0, 0.25], control_guidance_end=[0.5, 1.0])
-    record(f"{base}_controls", base, both, "sd", controls=["sd_edges.png", "sd.png"], sampler="euler", control_nets=folders,
-           control_strengths=[0.7, 1.3], control_starts=[0.0, 0.25], control_stops=[0.5, 1.0], call={**call, **spans})  # fmt: skip
+    strengths, starts, stops = [0.7, 1.3], [0.0, 0.25], [0.5, 1.0]
+    spans = dict(controlnet_conditioning_scale=strengths, control_guidance_start=starts, control_guidance_end=stops)
+    record(f"{base}_controls", base, both, "sd", controls=["sd_edges.png", "sd.png"], sampler="euler",
+           control_nets=folders, control_strengths=strengths, control_starts=starts, control_stops=stops,
+           call={**call, **spans})
 
 
 def sd3_cases(parts):
     call = dict(negative_prompt=NEGATIVE, guidance_scale=4.0)
     model("sd3", parts.sd3(), "StableDiffusion3Pipeline")
     record("sd3", "sd3", pipes["sd3"], "transformer", call=call)
-    model("sd3_no_t5", dict(models["sd3"], text_encoder_3=None, tokenizer_3=None), "StableDiffusion3Pipeline")
-    record("sd3_no_t5", "sd3_no_t5", pipes["sd3_no_t5"], "transformer", call=call)
     start = pipeline("sd3", "StableDiffusion3Img2ImgPipeline")
     record("sd3_img2img", "sd3", start, "transformer", start="transformer.png", call=dict(call, strength=0.6))
     paint = pipeline("sd3", "StableDiffusion3InpaintPipeline")
@@ -279,9 +279,12 @@ def sd3_cases(parts):
     record("sd3_masked_part", "sd3", paint, "transformer", **masked, call=dict(call, strength=0.7))
     model("sd35", parts.sd35(), "StableDiffusion3Pipeline")
     record("sd35", "sd35", pipes["sd35"], "transformer", call=call)
-    skip = dict(skip_guidance_layers=[0, 2], skip_layer_guidance_scale=2.8, skip_layer_guidance_start=0.2, skip_layer_guidance_stop=0.7)
+    model("sd35_no_t5", dict(models["sd35"], text_encoder_3=None, tokenizer_3=None), "StableDiffusion3Pipeline")
+    record("sd35_no_t5", "sd35_no_t5", pipes["sd35_no_t5"], "transformer", call=call)
+    skip = dict(skip_guidance_layers=[0, 2], skip_layer_guidance_scale=2.8, skip_layer_guidance_start=0.2,
+                skip_layer_guidance_stop=0.7)
     record("sd35_skip_layers", "sd35", pipes["sd35"], "transformer", call={**call, **skip}, skip_layers=[0, 2],
-           skip_layer_scale=2.8, skip_layer_start=0.2, skip_layer_stop=0.7)  # fmt: skip
+           skip_layer_scale=2.8, skip_layer_start=0.2, skip_layer_stop=0.7)
 
 
 def flux_cases(parts):
@@ -290,7 +293,8 @@ def flux_cases(parts):
     masked = dict(start="transformer.png", mask="transformer_mask.png")
     model("flux_dev", parts.flux_dev(), "FluxPipeline")
     record("flux_dev", pipe=pipes["flux_dev"], **base, call=call)
-    record("flux_dev_guided", pipe=pipes["flux_dev"], **base, call=dict(call, negative_prompt=NEGATIVE, true_cfg_scale=2.5))
+    record("flux_dev_guided", pipe=pipes["flux_dev"], **base,
+           call=dict(call, negative_prompt=NEGATIVE, true_cfg_scale=2.5))
     start = pipeline("flux_dev", "FluxImg2ImgPipeline")
     record("flux_dev_img2img", pipe=start, **base, start="transformer.png", call=dict(call, strength=0.6))
     paint = pipeline("flux_dev", "FluxInpaintPipeline")

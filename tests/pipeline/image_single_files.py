@@ -50,8 +50,9 @@ def openclip(model, prefix):
 def with_unused_layer(names, layers):
     """The last layer that SD 2 files carry and nobody runs, and its projection."""
     place = f".resblocks.{layers - 1}."
-    more = {name.replace(place, f".resblocks.{layers}."): torch.randn_like(t) for name, t in names.items() if place in name}
-    return {**names, **more, "cond_stage_model.model.text_projection": torch.randn(64, 64)}
+    last = {name.replace(place, f".resblocks.{layers}."): torch.randn_like(t) for name, t in names.items()
+            if place in name}
+    return {**names, **last, "cond_stage_model.model.text_projection": torch.randn(64, 64)}
 
 
 def t5(model, prefix=""):
@@ -59,26 +60,26 @@ def t5(model, prefix=""):
 
 
 def write(out, models):
-    """One file for each model that is published as one, the parts of FLUX.1 apart. Returns the settings that name them."""
+    """A file for each model that is published as one, and FLUX.1's parts. Gives the settings that name them."""
     out.mkdir()
     words, words_pad = str(out.parent / "words"), str(out.parent / "words_pad")
     parts = models["sd15"]
     save_file({**unet(parts), **vae(parts), **huggingface(parts["text_encoder"], "cond_stage_model.transformer."),
-               "alphas_cumprod": torch.rand(1000), "model_ema.decay": torch.tensor(0.9999)}, out / "sd15.safetensors")  # fmt: skip
+               "alphas_cumprod": torch.rand(1000), "model_ema.decay": torch.tensor(0.9999)}, out / "sd15.safetensors")
     parts = models["sd21"]
     text = openclip(parts["text_encoder"], "cond_stage_model.model.")
     save_file({**unet(parts), **vae(parts), **with_unused_layer(text, parts["text_encoder"].config.num_hidden_layers)},
-              out / "sd21.safetensors")  # fmt: skip
+              out / "sd21.safetensors")
     parts = models["sdxl"]
-    save_file({**unet(parts), **vae(parts), **huggingface(parts["text_encoder"], "conditioner.embedders.0.transformer."),
-               **openclip(parts["text_encoder_2"], "conditioner.embedders.1.model."), "denoiser.sigmas": torch.rand(1000)},
-              out / "sdxl.safetensors")  # fmt: skip
+    save_file({**unet(parts), **vae(parts), "denoiser.sigmas": torch.rand(1000),
+               **huggingface(parts["text_encoder"], "conditioner.embedders.0.transformer."),
+               **openclip(parts["text_encoder_2"], "conditioner.embedders.1.model.")}, out / "sdxl.safetensors")
     parts = models["sd3"]
     transformer = sd3.sai_state(parts["transformer"].state_dict(), parts["transformer"].config.num_layers)
     save_file({**named("model.diffusion_model.", transformer), **vae(parts),
                **huggingface(parts["text_encoder"], "text_encoders.clip_l.transformer.", projection=False),
                **huggingface(parts["text_encoder_2"], "text_encoders.clip_g.transformer."),
-               **t5(parts["text_encoder_3"], "text_encoders.t5xxl.transformer.")}, out / "sd3.safetensors")  # fmt: skip
+               **t5(parts["text_encoder_3"], "text_encoders.t5xxl.transformer.")}, out / "sd3.safetensors")
     parts = models["flux_dev"]
     save_file(named("", flux.bfl_state(parts["transformer"].state_dict())), out / "flux1-dev.safetensors")
     save_file(vae(parts, ""), out / "ae.safetensors")
@@ -86,6 +87,6 @@ def write(out, models):
     save_file(t5(parts["text_encoder_2"]), out / "t5xxl.safetensors")
     one = {name: {"model": str(out / f"{name}.safetensors")} for name in ("sd15", "sd21", "sdxl", "sd3")}
     one["sd15"]["tokenizer"], one["sd21"]["tokenizer"] = words, words_pad
-    one["flux_dev"] = {"transformer": str(out / "flux1-dev.safetensors"), "vae": str(out / "ae.safetensors"),
-                       "text_encoder": str(out / "clip_l.safetensors"), "text_encoder_3": str(out / "t5xxl.safetensors")}  # fmt: skip
+    flux_files = dict(transformer="flux1-dev", vae="ae", text_encoder="clip_l", text_encoder_3="t5xxl")
+    one["flux_dev"] = {field: str(out / f"{name}.safetensors") for field, name in flux_files.items()}
     return one

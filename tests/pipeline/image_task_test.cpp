@@ -3,11 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/json.h"
 #include "media/picture.h"
 #include "pipeline/frame_writer.h"
 #include "pipeline/metadata.h"
 #include "pipeline/model.h"
+#include "tests/pipeline/image_cases.h"
 #include "tests/pipeline/render_fixture.h"
 #include "weights/formats.h"
 
@@ -17,29 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path image_folder() { return KEYFLOW_BINARY_DIR "/reference/image"; }
-
-RenderSettings image_settings(const std::string& name) {
-  const nlohmann::json reference = read_json(image_folder() / "cases.json");
-  for (const auto& entry : reference["cases"]) {
-    if (entry["name"] != name) continue;
-    RenderSettings settings;
-    apply_json(settings, entry["settings"], Origin::command_line, "cases.json");
-    return settings;
-  }
-  fail(ErrorKind::internal, "image_reference.py makes no case ", name);
-}
+RenderSettings settings_of(const std::string& name) { return settings_from(image_settings(name)); }
 
 using ImageTask = Render;
 
 TEST_F(ImageTask, PictureKOfABatchIsTheSinglePictureOfSeedPlusK) {
   for (const std::string name : {"sd15_euler_a", "flux_schnell"}) {
-    RenderSettings settings = image_settings(name);
+    RenderSettings settings = settings_of(name);
     settings.batch = 3;
     const RenderResult batch = run(settings, name + ".png");
     ASSERT_EQ(batch.outputs.size(), 3u);
     EXPECT_EQ(batch.outputs[2].filename(), name + "_2.png");
-    RenderSettings single = image_settings(name);
+    RenderSettings single = settings_of(name);
     single.seed += 2;
     const RenderResult alone = run(single, "single.png");
     EXPECT_EQ(bytes_of(batch.outputs[2]), bytes_of(alone.outputs.at(0)));
@@ -49,7 +38,7 @@ TEST_F(ImageTask, PictureKOfABatchIsTheSinglePictureOfSeedPlusK) {
 
 TEST_F(ImageTask, WhatTheMaskKeepsKeepsItsBits) {
   for (const std::string name : {"sd15_masked_part", "sd15_inpainting", "flux_fill"}) {
-    const RenderSettings settings = image_settings(name);
+    const RenderSettings settings = settings_of(name);
     const at::Tensor picture = media::read_picture(settings.init_image).rgb;  // [3, H, W]
     const at::Tensor mask = media::read_picture(settings.mask).rgb;
     ASSERT_EQ(picture.sizes(), at::IntArrayRef({3, settings.height, settings.width}));
@@ -62,7 +51,7 @@ TEST_F(ImageTask, WhatTheMaskKeepsKeepsItsBits) {
 
 TEST_F(ImageTask, NoStrengthAndAMaskOfZerosReturnTheInput) {
   for (const std::string name : {"sd15_img2img", "sd3_img2img", "flux_dev_img2img"}) {
-    RenderSettings settings = image_settings(name);
+    RenderSettings settings = settings_of(name);
     const at::Tensor picture = media::read_picture(settings.init_image).rgb;
     settings.strength = 0;
     EXPECT_TRUE(read_frames(run(settings, name + "_0_%d.png"))[0].equal(picture)) << name;
@@ -75,11 +64,11 @@ TEST_F(ImageTask, NoStrengthAndAMaskOfZerosReturnTheInput) {
 }
 
 TEST_F(ImageTask, RendersAgainFromItsMetadata) {
-  const RenderResult first = run(image_settings("sd15_masked_part"), "a.png");
+  const RenderResult first = run(settings_of("sd15_masked_part"), "a.png");
   RenderSettings again = settings_from_metadata(first.outputs.at(0));
   // Models and pictures are recorded without the machine's folders.
   EXPECT_EQ(again.init_image.find('/'), again.init_image.npos);
-  const RenderSettings given = image_settings("sd15_masked_part");
+  const RenderSettings given = settings_of("sd15_masked_part");
   again.model = given.model;
   again.init_image = given.init_image;
   again.mask = given.mask;
@@ -89,7 +78,7 @@ TEST_F(ImageTask, RendersAgainFromItsMetadata) {
 }
 
 TEST_F(ImageTask, TwoSizesGoThroughTheSmallOne) {
-  RenderSettings settings = image_settings("sd15");
+  RenderSettings settings = settings_of("sd15");
   settings.hires_width = settings.width;
   settings.hires_height = settings.height;
   settings.width *= 2;
@@ -108,7 +97,7 @@ TEST_F(ImageTask, TwoSizesGoThroughTheSmallOne) {
 
 // Stopped in either of the two renderings, the next run goes on to the same latents.
 TEST_F(ImageTask, TwoSizesGoOnFromAStop) {
-  RenderSettings settings = image_settings("sd15_euler_a");
+  RenderSettings settings = settings_of("sd15_euler_a");
   settings.hires_width = settings.width;
   settings.hires_height = settings.height;
   settings.width *= 2;
@@ -130,7 +119,7 @@ TEST_F(ImageTask, TwoSizesGoOnFromAStop) {
 }
 
 TEST_F(ImageTask, LearnedWordsNeedTheirFile) {
-  RenderSettings settings = image_settings("sd15");
+  RenderSettings settings = settings_of("sd15");
   settings.prompt = "a box in embedding:odd";
   EXPECT_TRUE(failure_of([&] { latents_of(settings); }).holds({"embedding:odd", "--embedding"}));
   const int64_t width = 24;
@@ -144,7 +133,7 @@ TEST_F(ImageTask, LearnedWordsNeedTheirFile) {
 }
 
 TEST_F(ImageTask, ALoraActsIsReportedAndMustMatch) {
-  RenderSettings settings = image_settings("sd15");
+  RenderSettings settings = settings_of("sd15");
   const at::Tensor without = latents_of(settings).clone();
   const fs::path file = folder / "style.safetensors";
   const std::string layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q";
@@ -189,7 +178,7 @@ class WrongImageTask : public testing::TestWithParam<Wrong> {};
 // Every wrong combination is one line before any work.
 TEST_P(WrongImageTask, IsExplained) {
   const auto& [name, field, value, words] = GetParam();
-  RenderSettings settings = image_settings(name);
+  RenderSettings settings = settings_of(name);
   if (std::string(field) != "frames") settings.frames = 1;
   assign(settings, field, value, Origin::command_line, std::string("--") + field);
   const Failure failure = failure_of([&] { plan_render(settings); });
@@ -212,18 +201,18 @@ INSTANTIATE_TEST_SUITE_P(
 
 // The parts of one family with another's.
 TEST(WrongImageParts, AreNamedWithBothNumbers) {
-  RenderSettings settings = image_settings("sd15");
+  RenderSettings settings = settings_of("sd15");
   settings.vae = (image_folder() / "sd3" / "vae").string();
   Failure failure = failure_of([&] { plan_render(settings); });
   EXPECT_EQ(failure.kind, ErrorKind::config);
   EXPECT_TRUE(failure.holds({"the VAE has 16 latent channels", "wants 4", "--vae"})) << failure.message;
 
-  settings = image_settings("sd15");
+  settings = settings_of("sd15");
   settings.text_encoder = (image_folder() / "flux_schnell" / "text_encoder").string();
   failure = failure_of([&] { plan_render(settings); });
   EXPECT_TRUE(failure.holds({"text encoder has", "channels", "--clip-l"})) << failure.message;
 
-  settings = image_settings("sdxl_control");
+  settings = settings_of("sdxl_control");
   settings.control_nets = {(image_folder() / "sd15_control_0").string()};
   failure = failure_of([&] { plan_render(settings); });
   EXPECT_TRUE(failure.holds({"ControlNet", "is one for", "trained with this model"})) << failure.message;
