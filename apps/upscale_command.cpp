@@ -60,7 +60,7 @@ Command upscale_command() {
       {"Talk",
        {{"--progress", "MODE", "auto, bar, plain or json lines [auto]", {"auto", "bar", "plain", "json"}},
         {"-v,--verbose", "", "Say more"}}}};
-  command.example = "keyflow upscale clip.mp4 large.mp4 -m realesr-animevideov3-x4.param --scale 2";
+  command.example = "keyflow upscale a.mp4 b.mp4 -m realesr-animevideov3-x4.param --scale 2";
   command.run = run;
   return command;
 }

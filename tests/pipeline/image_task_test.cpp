@@ -1,4 +1,5 @@
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
