@@ -60,7 +60,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 
 bool drop_suffix(std::string& text, std::string_view suffix) {
   if (text.size() <= suffix.size() || !text.ends_with(suffix)) return false;
-  text.resize(text.size() - suffix.size());
+  text.erase(text.size() - suffix.size());
   return true;
 }
 
