@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/fields.h"
-#include "core/files.h"
 #include "core/json.h"
 
 namespace keyflow::schedulers {
@@ -240,13 +239,7 @@ ModelSchedule model_schedule_from_json(const nlohmann::json& json, const std::st
 }
 
 ModelSchedule read_scheduler_config(const std::filesystem::path& path) {
-  constexpr std::string_view kInfinite = ": -Infinity";
-  auto text = read_file(path, 1 << 20);
-  for (size_t at = text.find(kInfinite); at != std::string::npos; at = text.find(kInfinite, at)) {
-    text.replace(at, kInfinite.size(), ": null");
-  }
-  const std::string where = path.filename().string();
-  return model_schedule_from_json(parse_json(text, where), where);
+  return model_schedule_from_json(read_python_json(path), printable(path.string(), 400));
 }
 
 }  // namespace keyflow::schedulers

@@ -146,7 +146,10 @@ at::Tensor Upscaler::operator()(const at::Tensor& rgb, const std::function<void(
 
 void plan_upscaler(RenderPlan& plan) {
   RenderSettings& settings = plan.settings;
-  if (settings.upscale.empty()) return;
+  if (settings.upscale.empty()) {
+    if (settings.upscale_tile == "auto") settings.upscale_tile = "off";
+    return;
+  }
   const auto model = std::make_shared<UpscalerModel>(open_upscaler(settings.upscale));
   const uint64_t available = available_bytes();
   plan.upscaler = model;

@@ -1,9 +1,6 @@
 #include "pipeline/families/image_model.h"
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
-#include "core/json.h"
 #include "schedulers/scheduler_config.h"
 
 namespace keyflow::pipeline {
@@ -43,9 +40,10 @@ void ImageModel::plan_schedule(schedulers::ModelSchedule published) {
   schedule_ = std::move(published);
   const std::filesystem::path& path = parts().scheduler_config;
   if (path.empty()) return;
-  const bool even_sigmas = schedule_.even_sigmas;
-  schedule_ = schedulers::model_schedule_from_json(read_python_json(path), printable(path.string(), 400));
-  schedule_.even_sigmas = even_sigmas;
+  const schedulers::ModelSchedule family = schedule_;
+  schedule_ = schedulers::read_scheduler_config(path);
+  schedule_.even_sigmas = family.even_sigmas;  // what the file does not say
+  schedule_.ays = family.ays;
 }
 
 void ImageModel::require_latents(int64_t channels) {

@@ -113,6 +113,7 @@ schedulers::ModelSchedule published_schedule(sd::Line line, const sd::Prediction
   schedule.times = schedulers::TimeSpacing::leading;
   schedule.steps_offset = 1;
   schedule.set_alpha_to_one = false;
+  if (line == sd::Line::sdxl || line == sd::Line::refiner) schedule.ays = schedulers::NamedList::ays_sdxl;
   return schedule;
 }
 
