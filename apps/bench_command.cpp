@@ -123,7 +123,7 @@ Command bench_command() {
   command.summary = "Time the networks, or measure a model on clips it has not seen";
   command.operands = "[MODULE...|mini-quality]";
   command.most_operands = 100;
-  command.groups = {{"Modules (wan-dit-1.3b wan-vae-decode wan-vae-encode umt5-xxl-4-layers ...)",
+  command.groups = {{"Modules (wan-dit-1.3b, wan-vae-decode, umt5-xxl-4-layers, linear-q8_0 ...)",
                      {{"--rounds", "N", "Timed passes, of which the fastest counts [3]"},
                       {"--dtype", "TYPE", "fp32, bf16, fp16 or auto, which probes the machine [auto]"},
                       {"--threads", "N", "Threads [all cores]"},

@@ -87,7 +87,7 @@ Command convert_command() {
        {{"--type", "TYPE", "Of the weights; norms, embeddings and small tensors are not packed",
          weights::target_type_names()},
         {"--rule", "REGEX=TYPE", "Type of the tensors whose names match, the first rule that does counts", {}, true}}}};
-  command.example = "keyflow convert wan2.1_t2v_1.3B_bf16.safetensors wan2.1_t2v_1.3B-q8_0.gguf --type q8_0";
+  command.example = "keyflow convert wan2.1_bf16.safetensors wan2.1-q8_0.gguf --type q8_0";
   command.run = run;
   return command;
 }

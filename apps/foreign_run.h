@@ -10,8 +10,8 @@ struct ForeignOutput {
   std::string path;
   bool makes_video = false;
   int64_t preview_every = 0;
-  std::string preview_path;
-  std::string threads;  ///< "" for all cores
+  std::string preview_path = {};
+  std::string threads = {};  ///< "" for all cores
   bool verbose = false;
 };
 

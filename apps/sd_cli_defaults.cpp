@@ -83,14 +83,6 @@ std::string ours(const Name (&names)[N], const std::string& option, const std::s
 
 int64_t rounded_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-/// The share of `steps` that is exactly `count` of them, whichever way it is rounded.
-double share_of_steps(int64_t count, int64_t steps) {
-  const auto n = static_cast<double>(steps), k = static_cast<double>(count);
-  double share = k / n;
-  while (share * n < k) share = std::nextafter(share, 2.0);
-  return std::min(share, 1.0);
-}
-
 class Completion {
  public:
   Completion(SdCliJob& job, const ForeignLine& line, const SdCliModel& model)
@@ -201,6 +193,13 @@ class Completion {
   static int64_t steps_done(int64_t steps, double strength) {
     const auto part = static_cast<int64_t>(static_cast<float>(steps) * static_cast<float>(strength));
     return std::min(part, steps - 1) + 1;
+  }
+
+  /// A share of which `count` steps of all are done: classic models round the product down, flow models what is left
+  /// out.
+  double share_of_steps(int64_t count, int64_t steps) const {
+    const double middle = static_cast<double>(count) + (is_flow() ? -0.5 : 0.5);
+    return count >= steps ? 1.0 : middle / static_cast<double>(steps);
   }
 
   void choose_strength() {

@@ -51,7 +51,7 @@ Command wan_generate_command() {
   command.name = "wan-generate";
   command.summary = "Take a command line of Wan's generate.py, with its defaults";
   command.groups = shown_groups(wan_generate_options());
-  command.example = "keyflow wan-generate --task t2v-1.3B --ckpt_dir Wan2.1-T2V-1.3B --prompt \"two cats\"";
+  command.example = "keyflow wan-generate --task t2v-1.3B --ckpt_dir DIR --prompt \"two cats\"";
   command.run_words = run;
   return command;
 }

@@ -36,7 +36,8 @@ class Guided {
       output = schedulers::rescaled_guidance(output, own, settings_.guidance_rescale);
     }
     at::Tensor denoised = schedulers::to_denoised(run_.prediction, output, seen, schedule, step);
-    const bool is_consistency = schedulers::find_sampler(settings_.sampler).name == "lcm" && run_.prediction != schedulers::Prediction::flow;
+    const bool is_consistency =
+        schedulers::find_sampler(settings_.sampler).name == "lcm" && run_.prediction != schedulers::Prediction::flow;
     if (is_consistency) denoised = schedulers::consistency(denoised, seen, place.time);
     if (!conditioning_.kept) return denoised;
     const KeptLatents& kept = *conditioning_.kept;

@@ -95,7 +95,7 @@ void expect_page(const std::string& page, size_t most_lines, const std::string& 
 TEST(Help, FitsAScreen) {
   expect_page(top_help(all_commands()), 24, "keyflow");
   for (const auto& command : all_commands()) {
-    expect_page(command_help(command), command.run_words ? 120 : 90, command.name);
+    expect_page(command_help(command), 120, command.name);
   }
 }
 

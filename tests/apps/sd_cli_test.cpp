@@ -7,6 +7,7 @@
 
 #include "apps/program.h"
 #include "core/error.h"
+#include "schedulers/model_schedule.h"
 
 namespace keyflow::apps {
 namespace {
@@ -240,17 +241,21 @@ TEST(SdCli, SeedsBelowZeroAreDrawn) {
 }
 
 TEST(SdCli, ADoneShareIsTheWholeNumberOfSteps) {
-  for (int64_t steps = 1; steps <= 150; ++steps) {
-    for (const double strength : {0.05, 0.1, 0.35, 0.5, 0.75, 0.9, 1.0}) {
-      const auto settings = job_of({"-m", "s", "-p", "x", "-i", "a", "--steps", std::to_string(steps), "--strength",
-                                    std::to_string(strength)},
-                                   kSd)
-                                .settings;
-      const int64_t part = static_cast<int64_t>(static_cast<float>(steps) * static_cast<float>(strength));
-      const int64_t done = std::min(part, steps - 1) + 1;
-      const double share = static_cast<double>(steps) * settings.strength;
-      EXPECT_EQ(static_cast<int64_t>(share), done) << steps << " at " << strength;
-      EXPECT_EQ(static_cast<int64_t>(static_cast<double>(steps) - share), steps - done) << steps << " at " << strength;
+  for (const auto& [model, prediction] :
+       {std::pair{kSd, schedulers::Prediction::epsilon}, {kSd3, schedulers::Prediction::flow}}) {
+    schedulers::ModelSchedule schedule;
+    schedule.prediction = prediction;
+    for (int64_t steps = 1; steps <= 150; ++steps) {
+      for (const double strength : {0.05, 0.1, 0.35, 0.5, 0.75, 0.9, 1.0}) {
+        const auto settings = job_of({"-m", "s", "-p", "x", "-i", "a", "--steps", std::to_string(steps), "--strength",
+                                      std::to_string(strength)},
+                                     model)
+                                  .settings;
+        const int64_t part = static_cast<int64_t>(static_cast<float>(steps) * static_cast<float>(strength));
+        const int64_t done = std::min(part, steps - 1) + 1;
+        EXPECT_EQ(schedulers::first_step(schedule, steps, settings.strength), steps - done)
+            << steps << " at " << strength;
+      }
     }
   }
 }

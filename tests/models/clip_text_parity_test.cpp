@@ -75,8 +75,9 @@ TEST_P(ClipTextParity, OtherSpellingsGiveTheSame) {
   EXPECT_TRUE(same(load(variant("_prefixed"))));
   EXPECT_TRUE(same(load(variant("_ldm"))));
   EXPECT_TRUE(same(load(variant("_sgm"), 2, 1)));
-  EXPECT_TRUE(same(load(variant("_sd3"), 2, 0)));
-  EXPECT_FALSE(same(load(variant("_sd3"), 2, 1)));
+  // By name bigG comes first in such files; it is the second encoder all the same.
+  EXPECT_TRUE(same(load(variant("_sd3"), 2, 1)));
+  EXPECT_FALSE(same(load(variant("_sd3"), 2, 0)));
 }
 
 // The file's config says how many layers run; its last one and the projection are left alone.

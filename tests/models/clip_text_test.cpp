@@ -164,8 +164,8 @@ INSTANTIATE_TEST_SUITE_P(
         Published{"sd15-single-file", "vit_l_14_text", 1, 0, kPlain, "cond_stage_model.transformer."},
         Published{"sdxl-single-file", "vit_l_14_text", 2, 0, kPlain, "conditioner.embedders.0.transformer."},
         Published{"sdxl-single-file", "vit_bigg_14_text", 2, 1, kOpen, "conditioner.embedders.1.model."},
-        Published{"sd3-medium-incl-clips", "vit_bigg_14_text", 2, 0, kPlain, "text_encoders.clip_g.transformer."},
-        Published{"sd3-medium-incl-clips", "vit_l_14_text", 2, 1, kPlain, "text_encoders.clip_l.transformer."}));
+        Published{"sd3-medium-incl-clips", "vit_bigg_14_text", 2, 1, kPlain, "text_encoders.clip_g.transformer."},
+        Published{"sd3-medium-incl-clips", "vit_l_14_text", 2, 0, kPlain, "text_encoders.clip_l.transformer."}));
 
 TEST(ClipTextManifest, NoneIsFoundWhereThereIsNone) {
   for (const char* name :

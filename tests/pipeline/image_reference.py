@@ -128,6 +128,12 @@ def record(name, base, pipe, kind, folder=None, start=None, mask=None, controls=
     if latents.dim() == 3:
         latents = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
     frame = call_of(pipe, passed, "np")[0]  # [H, W, 3] in [0, 1]
+    if type(pipe).__name__ == "StableDiffusion3InpaintPipeline":
+        # Of all pipelines this one decodes without the shift that it encoded with.
+        factors = pipe.vae.config
+        with torch.no_grad():
+            pixels = pipe.vae.decode(latents / factors.scaling_factor + factors.shift_factor).sample[0]
+        frame = (pixels / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
     ends = float(((frame == 0) | (frame == 1)).mean())
     print(f"{name}: latents spread {float(latents.std()):.2f}, pixels spread {frame.std():.2f}, at the ends {ends:.2f}")
     if mask:

@@ -123,7 +123,7 @@ TEST_F(ImageTask, LearnedWordsNeedTheirFile) {
   RenderSettings settings = settings_of("sd15");
   settings.prompt = "a box in embedding:odd";
   EXPECT_TRUE(failure_of([&] { latents_of(settings); }).holds({"embedding:odd", "--embedding"}));
-  const int64_t width = 24;
+  const int64_t width = 32;
   weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width})}});
   settings.embeddings = {(folder / "odd.safetensors").string()};
   const at::Tensor with = latents_of(settings).clone();

@@ -17,6 +17,8 @@ namespace keyflow::pipeline {
 using models::Part;
 namespace {
 
+constexpr int64_t kPatch = 2;  // latent positions along the edge of a token
+
 class FluxDenoiser final : public Denoiser {
  public:
   explicit FluxDenoiser(flux::Transformer transformer) : transformer_(std::move(transformer)) {}
@@ -64,7 +66,8 @@ class FluxModel final : public ImageModel {
       config_ = flux::transformer_config(*part.file, part.config);
       facts_.variant = flux::variant_of(config_);
     }
-    if (need != Need::text) plan_vae(autoencoder_kl::LatentSpace::flux);
+    const int64_t channels = need == Need::render ? config_.out_channels / (kPatch * kPatch) : 0;
+    if (need != Need::text) plan_vae(autoencoder_kl::LatentSpace::flux, channels);
     if (need != Need::vae) plan_texts();
     if (need == Need::render) plan_render();
   }
@@ -113,8 +116,6 @@ class FluxModel final : public ImageModel {
   }
 
   void plan_render() {
-    constexpr int64_t kPatch = 2;  // latent positions along the edge of a token
-    require_latents(config_.out_channels / (kPatch * kPatch));
     facts_.multiple = facts_.stride * kPatch;
     facts_.takes_masked_picture = facts_.draws_start_picture = flux::is_fill(config_);
     require_fit(Part::text_encoder, clip_.config().hidden_size, config_.pooled_projection_dim, "channels",

@@ -1,5 +1,7 @@
 #include "pipeline/families/image_model.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "schedulers/scheduler_config.h"
 
@@ -46,9 +48,13 @@ void ImageModel::plan_schedule(schedulers::ModelSchedule published) {
   schedule_.ays = family.ays;
 }
 
-void ImageModel::require_latents(int64_t channels) {
-  require_fit(Part::vae, vae_.config.latent_channels, channels, "latent channels",
-              "the VAE the checkpoint was published with, by --vae");
+void ImageModel::plan_vae(autoencoder_kl::LatentSpace space, int64_t channels) {
+  const Network& vae = add_network(Part::vae);
+  const int64_t own = autoencoder_kl::autoencoder_config_from_tensors(vae.file()->tensors()).latent_channels;
+  if (channels > 0) {
+    require_fit(Part::vae, own, channels, "latent channels", "the VAE the checkpoint was published with, by --vae");
+  }
+  vae_ = KlFiles::open(vae, space, facts_);
 }
 
 MemoryEstimate ImageModel::estimate_shared(const RenderSettings& settings, const Compute& compute, int64_t tile) const {

@@ -25,13 +25,10 @@ class ImageModel : public Model {
  protected:
   using Model::Model;
 
-  void plan_vae(autoencoder_kl::LatentSpace space) {
-    vae_ = KlFiles::open(add_network(models::Part::vae), space, facts_);
-  }
+  /// channels  of the denoiser's latents, 0 where there is none to fit
+  void plan_vae(autoencoder_kl::LatentSpace space, int64_t channels);
   /// The scheduler_config.json of the model's folder, or `published` for files without one.
   void plan_schedule(schedulers::ModelSchedule published);
-  /// The VAE's latents against those of the denoiser.
-  void require_latents(int64_t channels);
   /// Bytes of converted weights and of the codec, whatever the family; the denoiser's own are added by it.
   MemoryEstimate estimate_shared(const RenderSettings& settings, const Compute& compute, int64_t tile) const;
 

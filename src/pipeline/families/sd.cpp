@@ -129,7 +129,8 @@ class SdModel final : public ImageModel {
       facts_.variant = sd::name_of(variant_);
     }
     const bool is_xl = variant_.line == sd::Line::sdxl || variant_.line == sd::Line::refiner;
-    if (need != Need::text) plan_vae(is_xl ? autoencoder_kl::LatentSpace::sdxl : autoencoder_kl::LatentSpace::sd);
+    const auto space = is_xl ? autoencoder_kl::LatentSpace::sdxl : autoencoder_kl::LatentSpace::sd;
+    if (need != Need::text) plan_vae(space, has_denoiser ? unet_config_.out_channels : 0);
     if (need != Need::vae) plan_texts();
     if (need == Need::render) plan_render();
   }
@@ -229,7 +230,6 @@ class SdModel final : public ImageModel {
             ": a U-Net that edits pictures (InstructPix2Pix): expected one of 4 or 9 channels");
     facts_.takes_masked_picture = variant_.input == sd::Input::inpaint;
     facts_.guidance_is_input = unet_config_.time_cond_proj_dim > 0;
-    require_latents(unet_config_.out_channels);
     plan_control_nets();
     match_loras(Part::denoiser, sd::lora_names(unet_config_));
     const auto place = texts_.size() > 1 ? weights::TextPlace::among_others : weights::TextPlace::only;

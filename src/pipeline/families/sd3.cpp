@@ -68,7 +68,7 @@ class Sd3Model final : public ImageModel {
       config_ = sd3::transformer_config(*part.file, part.config);
       facts_.variant = sd3::variant_of(config_);
     }
-    if (need != Need::text) plan_vae(autoencoder_kl::LatentSpace::sd3);
+    if (need != Need::text) plan_vae(autoencoder_kl::LatentSpace::sd3, need == Need::render ? config_.in_channels : 0);
     if (need != Need::vae) plan_texts();
     if (need == Need::render) plan_render();
   }
@@ -132,7 +132,6 @@ class Sd3Model final : public ImageModel {
   }
 
   void plan_render() {
-    require_latents(config_.in_channels);
     facts_.multiple = facts_.stride * config_.patch_size;
     const auto both = clip_l_.config().hidden_size + clip_g_.config().hidden_size;
     require(both <= config_.joint_attention_dim, ErrorKind::config, "the text encoders have ", both,
