@@ -83,6 +83,16 @@ std::string ours(const Name (&names)[N], const std::string& option, const std::s
 
 int64_t rounded_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
+/// The share of `steps` that is `count` of them where it is counted: schedulers::first_step cuts off the fraction of
+/// the steps to do, on the flow path of those to leave out.
+double share_of_steps(int64_t count, int64_t steps, bool is_flow) {
+  const auto n = static_cast<double>(steps), k = static_cast<double>(count);
+  double share = k / n;
+  while (!is_flow && n * share < k) share = std::nextafter(share, 2.0);
+  while (is_flow && n * share > k) share = std::nextafter(share, 0.0);
+  return share;
+}
+
 class Completion {
  public:
   Completion(SdCliJob& job, const ForeignLine& line, const SdCliModel& model)
@@ -195,17 +205,11 @@ class Completion {
     return std::min(part, steps - 1) + 1;
   }
 
-  /// A share of which `count` steps of all are done: classic models round the product down, flow models what is left
-  /// out.
-  double share_of_steps(int64_t count, int64_t steps) const {
-    const double middle = static_cast<double>(count) + (is_flow() ? -0.5 : 0.5);
-    return count >= steps ? 1.0 : middle / static_cast<double>(steps);
-  }
-
   void choose_strength() {
     const double strength = real("strength", "0.75", 0, 1);
     if (settings_.init_image.empty()) return;
-    set_number("strength", share_of_steps(steps_done(settings_.steps, strength), settings_.steps), "strength");
+    set_number("strength", share_of_steps(steps_done(settings_.steps, strength), settings_.steps, is_flow()),
+               "strength");
   }
 
   void choose_second_size() {
@@ -231,7 +235,8 @@ class Completion {
     if (steps == 0) steps = settings_.steps;
     steps = std::max<int64_t>(1, static_cast<int64_t>(static_cast<float>(steps) / static_cast<float>(strength)));
     set_number("hires_steps", steps, "hires-steps");
-    set_number("hires_strength", share_of_steps(steps_done(steps, strength), steps), "hires-denoising-strength");
+    set_number("hires_strength", share_of_steps(steps_done(steps, strength), steps, is_flow()),
+               "hires-denoising-strength");
   }
 
   /// "32" or "32x32" as one edge.

@@ -98,6 +98,12 @@ INSTANTIATE_TEST_SUITE_P(
             "-m sd_xl_base_1.0.safetensors --vae sdxl_vae-fp16-fix.safetensors -H 1024 -W 1024 -p \"a cat\" -v",
             kSdxl,
             {{"vae", "sdxl_vae-fp16-fix.safetensors"}, {"width", "1024"}, {"empty_negative", "zeros"}}},
+        Row{"Lora",
+            "-m v1-5.safetensors -p \"a cat<lora:lcm-lora-sdv1-5:1>\" --steps 4 --lora-model-dir models -v --cfg-scale "
+            "1",
+            kSd,
+            {{"prompt", "a cat<lora:lcm-lora-sdv1-5:1>"}, {"lora_folder", "models"}, {"guidance_scale", "1"}}},
+        Row{"Words", "-m s -p x --embd-dir words", kSd, {{"embeddings", "words"}, {"lora_folder", "."}}},
         Row{"Tiny",
             "-m v1-5.safetensors -p \"a cat\" --taesd diffusion_pytorch_model.safetensors",
             kSd,
@@ -241,20 +247,17 @@ TEST(SdCli, SeedsBelowZeroAreDrawn) {
 }
 
 TEST(SdCli, ADoneShareIsTheWholeNumberOfSteps) {
-  for (const auto& [model, prediction] :
-       {std::pair{kSd, schedulers::Prediction::epsilon}, {kSd3, schedulers::Prediction::flow}}) {
+  for (const auto prediction : {schedulers::Prediction::epsilon, schedulers::Prediction::flow}) {
     schedulers::ModelSchedule schedule;
     schedule.prediction = prediction;
+    const SdCliModel& model = schedule.is_flow() ? kSd3 : kSd;
     for (int64_t steps = 1; steps <= 150; ++steps) {
-      for (const double strength : {0.05, 0.1, 0.35, 0.5, 0.75, 0.9, 1.0}) {
-        const auto settings = job_of({"-m", "s", "-p", "x", "-i", "a", "--steps", std::to_string(steps), "--strength",
-                                      std::to_string(strength)},
-                                     model)
-                                  .settings;
-        const int64_t part = static_cast<int64_t>(static_cast<float>(steps) * static_cast<float>(strength));
+      for (const char* strength : {"0.05", "0.1", "0.35", "0.5", "0.75", "0.9", "1"}) {
+        const Words words{"-m", "s", "-p", "x", "-i", "a", "--steps", std::to_string(steps), "--strength", strength};
+        const auto part = static_cast<int64_t>(static_cast<float>(steps) * std::stof(strength));
         const int64_t done = std::min(part, steps - 1) + 1;
-        EXPECT_EQ(schedulers::first_step(schedule, steps, settings.strength), steps - done)
-            << steps << " at " << strength;
+        const double share = job_of(words, model).settings.strength;
+        EXPECT_EQ(schedulers::first_step(schedule, steps, share), steps - done) << steps << " at " << strength;
       }
     }
   }
