@@ -1,6 +1,6 @@
 #include "pipeline/control_pictures.h"
 
-#include "media/resize.h"
+#include "pipeline/keyframes.h"
 
 namespace keyflow::pipeline {
 namespace {
@@ -17,7 +17,11 @@ std::vector<ControlPicture> control_pictures(const RenderPlan& plan, int64_t wid
   const RenderSettings& settings = plan.settings;
   std::vector<ControlPicture> controls;
   for (size_t i = 0; i < settings.control_images.size(); ++i) {
-    const at::Tensor fitted = media::cover_crop(plan.pictures.at(settings.control_images[i]), height, width);
+    const at::Tensor& rgb = plan.pictures.at(settings.control_images[i]);
+    RenderSettings sized = settings;
+    sized.width = width;
+    sized.height = height;
+    const at::Tensor fitted = fit_keyframe(rgb, rgb, sized);
     controls.push_back({((fitted + 1) / 2).clamp(0, 1).unsqueeze(0), entry(settings.control_strengths, i, 1),
                         entry(settings.control_starts, i, 0), entry(settings.control_stops, i, 1)});
   }

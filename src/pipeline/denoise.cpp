@@ -80,7 +80,9 @@ class Guided {
 }  // namespace
 
 bool is_guided(const RenderSettings& settings) {
-  return settings.conventions == "diffusers" ? settings.guidance_scale > 1 : settings.guidance_scale != 1;
+  // 0 switches guidance off as 1 does (SDXL-turbo's usual value); what lies between is Wan's to interpolate.
+  const double scale = settings.guidance_scale;
+  return scale > 1 || (settings.conventions == "official" && scale > 0 && scale < 1);
 }
 
 at::Tensor denoise(Denoiser& denoiser, const Conditioning& conditioning, const RunSchedule& run,

@@ -231,6 +231,7 @@ RenderPlan plan_render(const RenderSettings& given) {
   const std::shared_ptr<Model> model = open_model(settings, Need::render);
   plan.model = model;
   if (!model->parts().used_model) settings.model = "";
+  if (settings.sampler == "auto") settings.origins.erase("sampler");  // asked for by name or not, it is the preset's
   for (auto& note : model->lora_notes()) plan.notes.push_back(std::move(note));
   const Habits habits = model->apply_presets(settings);
   if (settings.empty_negative == "auto") {

@@ -245,8 +245,8 @@ class SdModel final : public ImageModel {
     plan_schedule(published_schedule(variant_.line, sd::prediction_of(*network(Part::denoiser).file(), unet_config_)));
     const bool is_xl = variant_.line == sd::Line::sdxl;
     const double usual = is_xl || variant_.line == sd::Line::refiner ? 5.0 : 7.5;
-    defaults_ = {50, facts_.guidance_is_input ? 1.0 : usual, facts_.guidance_is_input ? 8.5 : 0,
-                 unet_config_.sample_size * facts_.stride};
+    defaults_ = {facts_.guidance_is_input ? 4 : 50, facts_.guidance_is_input ? 1.0 : usual,
+                 facts_.guidance_is_input ? 8.5 : 0, unet_config_.sample_size * facts_.stride};
     zero_negative_ = is_xl;
     const std::filesystem::path index = parts().folder / "model_index.json";
     if (parts().folder.empty() || !std::filesystem::exists(index)) return;
