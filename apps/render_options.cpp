@@ -88,9 +88,8 @@ OptionGroup sampling_options() {
   std::replace(schedules.begin(), schedules.end(), std::string("auto"), std::string("model"));
   return {"Sampling",
           {{"--steps", "N", "Steps [the model's]"},
-           {"--sampling-method,--sampler", "NAME", "unipc, euler, dpm++2m, ... [the model's]", samplers, false, false,
-            true},
-           {"--scheduler,--schedule", "NAME", "karras, sgm_uniform, ... [the model's]", schedules, false, false, true},
+           {"--sampling-method,--sampler", "NAME", "unipc, euler, dpm++2m, ... [the model's]", samplers},
+           {"--scheduler,--schedule", "NAME", "karras, sgm_uniform, ... [the model's]", schedules},
            {"--flow-shift,--shift", "X", "Timestep shift [the model's]"},
            {"--guidance-scale,--cfg-scale", "X", "Strength of the prompt; 1 is without guidance [the model's]"},
            {"--guidance-rescale", "X", "Pull the guided prediction back by this share [0]"},
