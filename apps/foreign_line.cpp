@@ -99,7 +99,10 @@ class Reader {
     if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
     std::string list;
     for (const auto& choice : choices) list += (list.empty() ? "" : ", ") + choice;
-    const std::string near = nearest(value, choices);
+    std::string near = nearest(value, choices);
+    const auto begun = std::find_if(choices.begin(), choices.end(),
+                                    [&](const std::string& choice) { return choice.starts_with(value); });
+    if (near.empty() && !value.empty() && begun != choices.end()) near = *begun;
     fail(ErrorKind::usage, name, ": expected one of ", list, "; found ", in_quotes(value),
          near.empty() ? "" : "; hint: did you mean " + near + "?");
   }
