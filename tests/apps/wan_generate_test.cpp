@@ -156,7 +156,7 @@ TEST(WanGenerate, RefusesInOneLine) {
            {"--ckpt_dir m --prompt x --task i2v-14B", "--image: expected a picture"},
            {"--ckpt_dir m --prompt x --task t2v-14B --image a.png", "takes no such picture"},
            {"--ckpt_dir m --prompt x --task vace-14B", "keyflow does t2v-14B"},
-           {"--ckpt_dir m --prompt x --task t2v", "expected one of t2v-14B, t2v-1.3B"},
+           {"--ckpt_dir m --prompt x --task t2v", "did you mean t2v-14B?"},
            {"--ckpt_dir m --prompt x --task t2i-14B --frame_num 81", "expected 1"},
            {"--ckpt_dir m --prompt x --src_video v.mp4", "VACE"},
            {"--ckpt_dir m --prompt x --use_prompt_extend", "rewrites no prompts"},

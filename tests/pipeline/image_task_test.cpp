@@ -120,17 +120,18 @@ TEST_F(ImageTask, TwoSizesGoOnFromAStop) {
 }
 
 TEST_F(ImageTask, LearnedWordsNeedTheirFile) {
-  RenderSettings settings = settings_of("sd15");
-  settings.prompt = "a box in embedding:odd";
-  EXPECT_TRUE(failure_of([&] { latents_of(settings); }).holds({"embedding:odd", "--embedding"}));
-  const int64_t width = 32;
-  weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width})}});
-  settings.embeddings = {(folder / "odd.safetensors").string()};
-  const at::Tensor with = latents_of(settings).clone();
-  weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width})}});
-  EXPECT_FALSE(latents_of(settings).equal(with));
-  weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width + 1})}});
-  EXPECT_EQ(failure_of([&] { latents_of(settings); }).kind, ErrorKind::weights);
+  for (const auto& [name, width] : {std::pair<std::string, int64_t>{"sd15", 32}, {"flux_schnell", 28}}) {
+    RenderSettings settings = settings_of(name);
+    settings.prompt = "a box in embedding:odd";
+    EXPECT_TRUE(failure_of([&] { latents_of(settings); }).holds({"embedding:odd", "--embedding"})) << name;
+    weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width})}});
+    settings.embeddings = {(folder / "odd.safetensors").string()};
+    const at::Tensor with = latents_of(settings).clone();
+    weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width})}});
+    EXPECT_FALSE(latents_of(settings).equal(with)) << name;
+    weights::save_safetensors(folder / "odd.safetensors", {{"emb_params", at::randn({2, width + 1})}});
+    EXPECT_EQ(failure_of([&] { latents_of(settings); }).kind, ErrorKind::weights) << name;
+  }
 }
 
 TEST_F(ImageTask, ALoraActsIsReportedAndMustMatch) {

@@ -19,6 +19,8 @@ namespace {
 
 constexpr int64_t kPatch = 2;  // latent positions along the edge of a token
 
+constexpr int64_t kTokens = 512, kFewTokens = 256;  // of T5, for -dev and -schnell
+
 class FluxDenoiser final : public Denoiser {
  public:
   explicit FluxDenoiser(flux::Transformer transformer) : transformer_(std::move(transformer)) {}
@@ -68,7 +70,10 @@ class FluxModel final : public ImageModel {
     }
     const int64_t channels = need == Need::render ? config_.out_channels / (kPatch * kPatch) : 0;
     if (need != Need::text) plan_vae(autoencoder_kl::LatentSpace::flux, channels);
-    if (need != Need::vae) plan_texts();
+    if (need != Need::vae) {
+      clip_ = open_clip(Part::text_encoder);
+      t5_ = open_t5();
+    }
     if (need == Need::render) plan_render();
   }
 
@@ -78,9 +83,11 @@ class FluxModel final : public ImageModel {
     // Only CLIP's pooled text counts, and T5 has the rest of a long prompt.
     std::vector<text::PromptTokens> rows;
     const auto length = static_cast<size_t>(clip_.config().max_position_embeddings);
-    for (const auto& prompt : read) rows.push_back(text::fixed_tokens(clip_.tokenizer(), prompt, length));
+    for (const auto& prompt : read) {
+      text::require_known_embeddings(prompt, clip_.words());
+      rows.push_back(text::fixed_tokens(clip_.tokenizer(), prompt, length));
+    }
     const auto clip = clip_.encode(rows, clip::Reader::flux, settings.clip_skip, compute, observer);
-    constexpr int64_t kTokens = 512, kFewTokens = 256;  // of -dev and -schnell
     std::vector<EncodedPrompt> result =
         t5_.encode(read, config_.guidance_embeds ? kTokens : kFewTokens, compute, observer);
     for (size_t i = 0; i < result.size(); ++i) result[i].embedding.pooled = clip[i].pooled;
@@ -99,22 +106,11 @@ class FluxModel final : public ImageModel {
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
                                  int64_t tile) const override {
     MemoryEstimate estimate = estimate_shared(settings, compute, tile);
-    const double tokens =
-        static_cast<double>(settings.width / facts_.multiple * (settings.height / facts_.multiple)) + 512;
-    estimate.denoise += static_cast<uint64_t>(tokens * static_cast<double>(config_.dim()) * 4 * 16);
+    estimate.denoise += transformer_bytes(settings, kTokens, config_.dim());
     return estimate;
   }
 
  private:
-  void plan_texts() {
-    const Network& clip = add_network(Part::text_encoder);
-    const int64_t vocabulary = ClipText(clip, nullptr).config().vocab_size;
-    clip_ = ClipText(clip, open_tokenizer_of(Part::text_encoder, vocabulary));
-    const Network& t5 = add_network(Part::t5_encoder);
-    t5_ = T5Text(t5, nullptr);
-    t5_ = T5Text(t5, open_tokenizer_of(Part::t5_encoder, t5_.config().vocab_size));
-  }
-
   void plan_render() {
     facts_.multiple = facts_.stride * kPatch;
     facts_.takes_masked_picture = facts_.draws_start_picture = flux::is_fill(config_);

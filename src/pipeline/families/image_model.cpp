@@ -57,6 +57,26 @@ void ImageModel::plan_vae(autoencoder_kl::LatentSpace space, int64_t channels) {
   vae_ = KlFiles::open(vae, space, facts_);
 }
 
+ClipText ImageModel::open_clip(Part part) {
+  const Network& network = add_network(part);
+  const int64_t vocabulary = ClipText(network, nullptr).config().vocab_size;
+  ClipText text(network, open_tokenizer_of(part, vocabulary));
+  text.learn(parts().embeddings, part == Part::text_encoder_2 ? "clip_g" : "clip_l");
+  return text;
+}
+
+T5Text ImageModel::open_t5() {
+  const Network& network = add_network(Part::t5_encoder);
+  const int64_t vocabulary = T5Text(network, nullptr).config().vocab_size;
+  return T5Text(network, open_tokenizer_of(Part::t5_encoder, vocabulary));
+}
+
+uint64_t ImageModel::transformer_bytes(const RenderSettings& settings, int64_t text_tokens, int64_t width) const {
+  const int64_t tokens = settings.width / facts_.multiple * (settings.height / facts_.multiple) + text_tokens;
+  constexpr int64_t kMaps = 16;  // of a token's width in float32
+  return static_cast<uint64_t>(tokens) * static_cast<uint64_t>(width * 4 * kMaps);
+}
+
 MemoryEstimate ImageModel::estimate_shared(const RenderSettings& settings, const Compute& compute, int64_t tile) const {
   const double pixels = static_cast<double>(settings.width) * static_cast<double>(settings.height);
   const auto rounded = [](double bytes) { return static_cast<uint64_t>(std::min(bytes, 9e18)); };

@@ -1,5 +1,6 @@
 #pragma once
 #include "pipeline/families/kl_codec.h"
+#include "pipeline/families/prompt_text.h"
 #include "pipeline/model.h"
 #include "schedulers/model_schedule.h"
 
@@ -29,6 +30,11 @@ class ImageModel : public Model {
   void plan_vae(autoencoder_kl::LatentSpace space, int64_t channels);
   /// The scheduler_config.json of the model's folder, or `published` for files without one.
   void plan_schedule(schedulers::ModelSchedule published);
+  /// A CLIP text encoder with its tokenizer and the words it has been given; T5 with its own.
+  ClipText open_clip(models::Part part);
+  T5Text open_t5();
+  /// Bytes of a transformer at work on a picture and so many tokens of text: streams, branches and their projections.
+  uint64_t transformer_bytes(const RenderSettings& settings, int64_t text_tokens, int64_t width) const;
   /// Bytes of converted weights and of the codec, whatever the family; the denoiser's own are added by it.
   MemoryEstimate estimate_shared(const RenderSettings& settings, const Compute& compute, int64_t tile) const;
 

@@ -9,7 +9,6 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "models/clip/lora_names.h"
-#include "models/clip/text_load.h"
 #include "models/sd/load.h"
 #include "models/sd/lora_names.h"
 #include "models/sd/prediction_type.h"
@@ -201,12 +200,7 @@ class SdModel final : public ImageModel {
 
   void plan_texts() {
     for (const Part part : {Part::text_encoder, Part::text_encoder_2}) {
-      if (!parts().has(part)) continue;
-      const Network& network = add_network(part);
-      const auto tower = clip::text_towers(network.file()->tensors()).at(static_cast<size_t>(network.part.index));
-      const int64_t vocabulary = clip::text_config(*network.file(), tower, network.part.config).vocab_size;
-      texts_.emplace_back(network, open_tokenizer_of(part, vocabulary));
-      texts_.back().learn(parts().embeddings, part == Part::text_encoder ? "clip_l" : "clip_g");
+      if (parts().has(part)) texts_.push_back(open_clip(part));
     }
   }
 

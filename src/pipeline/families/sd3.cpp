@@ -107,9 +107,8 @@ class Sd3Model final : public ImageModel {
   MemoryEstimate estimate_memory(const RenderSettings& settings, const Compute& compute, int64_t,
                                  int64_t tile) const override {
     MemoryEstimate estimate = estimate_shared(settings, compute, tile);
-    const double tokens =
-        static_cast<double>(settings.width / facts_.multiple * (settings.height / facts_.multiple)) + 600;
-    estimate.denoise += static_cast<uint64_t>(tokens * static_cast<double>(config_.dim()) * 4 * 16);
+    constexpr int64_t kClipTokens = 77;
+    estimate.denoise += transformer_bytes(settings, kClipTokens + kT5Tokens, config_.dim());
     return estimate;
   }
 
@@ -117,18 +116,8 @@ class Sd3Model final : public ImageModel {
   void plan_texts() {
     clip_l_ = open_clip(Part::text_encoder);
     clip_g_ = open_clip(Part::text_encoder_2);
-    clip_l_.learn(parts().embeddings, "clip_l");
-    clip_g_.learn(parts().embeddings, "clip_g");
     has_t5_ = parts().has(Part::t5_encoder);
-    if (!has_t5_) return;
-    const Network& network = add_network(Part::t5_encoder);
-    t5_ = T5Text(network, nullptr);
-    t5_ = T5Text(network, open_tokenizer_of(Part::t5_encoder, t5_.config().vocab_size));
-  }
-  ClipText open_clip(Part part) {
-    const Network& network = add_network(part);
-    const int64_t vocabulary = ClipText(network, nullptr).config().vocab_size;
-    return ClipText(network, open_tokenizer_of(part, vocabulary));
+    if (has_t5_) t5_ = open_t5();
   }
 
   void plan_render() {
