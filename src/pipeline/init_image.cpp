@@ -34,8 +34,9 @@ at::Tensor mask_of(const RenderPlan& plan) {
     return at::zeros({settings.height, settings.width}, at::kFloat);
   }
   if (settings.mask.empty()) return {};
-  // A mask is grey: any of its channels, brought from [-1, 1] to [0, 1].
-  return (fitted(plan, plan.settings.mask).mean(0) * 0.5 + 0.5).clamp(0, 1);
+  const at::Tensor rgb = fitted(plan, settings.mask);  // [3, H, W] in [-1, 1]
+  const at::Tensor grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+  return (grey * 0.5 + 0.5).clamp(0, 1);
 }
 
 at::Tensor init_picture_of(const RenderPlan& plan) {

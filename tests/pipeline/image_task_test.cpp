@@ -195,6 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"flux_dev", "width", "72", {"width 72", "multiple of 16"}},
                     Wrong{"sd15", "control_images", "a.png", {"expected 0 pictures", "found 1"}},
                     Wrong{"sd15_control", "control_strengths", "1,2", {"expected one number or 1", "found 2"}},
+                    Wrong{"lcm", "guidance_scale", "5", {"told its guidance", "--guidance 5"}},
                     Wrong{"sd15", "decoder", "tiny", {"tiny autoencoder", "--taesd"}},
                     Wrong{"sd15", "hires_width", "32", {"expected both or none"}},
                     Wrong{"sd15_img2img", "sampler", "eulr", {"eulr", "euler"}},

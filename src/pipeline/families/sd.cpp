@@ -161,6 +161,9 @@ class SdModel final : public ImageModel {
 
   Habits apply_presets(RenderSettings& settings) override {
     const Habits habits = ImageModel::apply_presets(settings);
+    require(!facts_.guidance_is_input || settings.guidance_scale <= 1, ErrorKind::config, "guidance_scale ",
+            settings.guidance_scale, ": ", facts_.variant,
+            " is told its guidance and sees no negative prompt; hint: --guidance ", settings.guidance_scale);
     apply_json(settings, {{"empty_negative", zero_negative_ ? "zeros" : "text"}}, Origin::model, facts_.variant);
     return habits;
   }
