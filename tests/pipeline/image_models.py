@@ -67,7 +67,7 @@ def t5_text(tokenizer, width, seed, vocabulary=None):
         feed_forward_proj="gated-gelu")), seed)
 
 
-def autoencoder(seed, channels=(32, 32, 32, 32), groups=32, latents=4, **options):
+def autoencoder(seed, channels=(32, 32, 64, 32), groups=32, latents=4, **options):
     levels = len(channels)
     blocks = dict(down_block_types=["DownEncoderBlock2D"] * levels, up_block_types=["UpDecoderBlock2D"] * levels)
     vae = shaken(AutoencoderKL(**blocks, block_out_channels=channels, layers_per_block=1, latent_channels=latents,

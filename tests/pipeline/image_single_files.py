@@ -56,7 +56,11 @@ def with_unused_layer(names, layers):
 
 
 def t5(model, prefix=""):
-    return named(prefix, {name: t for name, t in model.state_dict().items() if name != "encoder.embed_tokens.weight"})
+    """The embedding under one of its two names inside a whole model, under both in a file of its own."""
+    state = model.state_dict()
+    if prefix:
+        del state["encoder.embed_tokens.weight"]
+    return named(prefix, state)
 
 
 def write(out, models):
